@@ -1,0 +1,1 @@
+"""The tests of dicomtls, one file for each module."""

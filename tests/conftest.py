@@ -1,0 +1,72 @@
+"""What holds for every test: an environment of its own, and the PKI of the run."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.support.pki import PKI, shared_pki
+
+# Whatever of the user's environment could change what dicomtls, OpenSSL, DCMTK or a terminal library does.
+FOREIGN_PREFIXES = ("DICOMTLS_", "_DICOMTLS_", "XDG_", "SSL_CERT_", "OPENSSL_", "CLICOLOR", "DCM", "TCP_")
+FOREIGN_VARIABLES = frozenset(
+    {
+        "ALL_PROXY",
+        "COLORTERM",
+        "COLUMNS",
+        "FORCE_COLOR",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "LC_ALL",
+        "LINES",
+        "NO_COLOR",
+        "PYTHONIOENCODING",
+        "SSLKEYLOGFILE",
+        "TERM",
+        "TTY_COMPATIBLE",
+    }
+)
+# Times on a machine that runs several things at once prove nothing.
+hypothesis.settings.register_profile("dicomtls", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("dicomtls")
+
+
+def _clean_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(FOREIGN_PREFIXES) or name.upper() in FOREIGN_VARIABLES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    for variable, folder in (
+        ("CONFIG", ".config"),
+        ("DATA", ".local/share"),
+        ("STATE", ".local/state"),
+        ("CACHE", ".cache"),
+    ):
+        monkeypatch.setenv(f"XDG_{variable}_HOME", str(home / folder))
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("TZ", "UTC")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_run(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """The same for peers that live longer than one test."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _clean_environment(tmp_path_factory.mktemp("home"), monkeypatch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own for every test: no configuration, no pins, no identity; subprocesses inherit it."""
+    home = tmp_path_factory.mktemp("home")
+    _clean_environment(home, monkeypatch)
+    return home
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> PKI:
+    """The PKI of the run, shared between workers; see `tests.support.pki` for the roles."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    return shared_pki(shared / "pki")

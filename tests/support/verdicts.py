@@ -1,0 +1,112 @@
+"""Handshakes between two ends of dicomtls on whatever Python runs this, which has the standard library only.
+
+Reads a list of cases from stdin, each `{"client": {...}, "server": {...}, "host": "..."}` with fields of `TLSSettings`,
+and writes what the two ends say of each as JSON. Nothing here may import anything but `dicomtls.tls` and what it needs.
+"""
+
+import json
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dicomtls.errors import HandshakeError
+from dicomtls.tls import (
+    Negotiated,
+    TLSSettings,
+    client_context,
+    client_handshake,
+    read_failure,
+    server_context,
+    server_handshake,
+)
+from dicomtls.waiting import Waiter, deadline_in
+
+_SECONDS = 20.0
+_PATHS = frozenset({"ca", "cert", "key"})
+
+
+def main() -> None:
+    """Judge all cases."""
+    cases = json.load(sys.stdin)
+    json.dump([judge(case) for case in cases], sys.stdout)
+
+
+def judge(case: Mapping[str, Any]) -> list[object]:
+    """What client and server say of one case."""
+    client, server = settings(case["client"]), settings(case["server"])
+    client_ssl, server_ssl = client_context(client), server_context(server)
+    deadline = deadline_in(_SECONDS)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        near = socket.create_connection(listener.getsockname())
+        far, _ = listener.accept()
+    near.settimeout(0)
+    far.settimeout(0)
+    with ThreadPoolExecutor(1) as thread:
+        serving = thread.submit(verdict, lambda: server_handshake(far, server_ssl, deadline=deadline))
+        connecting = verdict(
+            lambda: client_handshake(near, client_ssl, client, host=case.get("host", "localhost"), deadline=deadline)
+        )
+        return [connecting, serving.result()]
+
+
+def settings(fields: Mapping[str, Any]) -> TLSSettings:
+    """Settings out of JSON."""
+    values: dict[str, Any] = dict(fields)
+    for name, value in fields.items():
+        if isinstance(value, list):
+            values[name] = tuple(map(Path, value)) if name in _PATHS else tuple(value)
+    return TLSSettings(**values)
+
+
+def verdict(handshake: Callable[[], tuple[ssl.SSLSocket, Negotiated]]) -> object:
+    """What one end says: what was agreed, or which error it was."""
+    try:
+        sock, negotiated = handshake()
+        with sock:
+            greet(sock, negotiated)
+    except HandshakeError as error:
+        return refusal(error)
+    return {
+        name: getattr(negotiated, name)
+        for name in ("protocol", "cipher", "bits", "group", "alpn", "resumed", "client_certificate", "verified")
+    } | {"name_matched": negotiated.name_matched, "verified_by": negotiated.verified_by, "peer": str(negotiated.peer)}
+
+
+def greet(sock: ssl.SSLSocket, negotiated: Negotiated) -> None:
+    """Send and receive one byte, which proves the handshake."""
+    with suppress(OSError):  # the read then says why
+        sock.send(b"!")
+    received = b""
+    while not received:
+        try:
+            received = sock.recv(1)
+        except ssl.SSLWantReadError:
+            Waiter(sock).readable(deadline_in(_SECONDS))
+            continue
+        except OSError as error:
+            raise read_failure(error, negotiated) from error
+        if not received:
+            raise read_failure(None, negotiated)
+
+
+def refusal(error: HandshakeError) -> object:
+    """The facts that decide."""
+    facts = error.facts
+    return {
+        "code": error.code,
+        "reason": facts.reason,
+        "verify_code": facts.verify_code,
+        "alert_received": facts.alert_received,
+        "alert_sent": facts.alert_sent,
+        "client_certificate": facts.client_certificate,
+        "after_handshake": facts.after_handshake,
+    }
+
+
+if __name__ == "__main__":
+    main()
