@@ -1,0 +1,62 @@
+"""From what a person types after `--host` to a name in a certificate (RFC 5280 section 4.2.1.6)."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+from cryptography import x509
+
+from dicomtls.errors import UsageError
+
+_LONGEST_NAME = 253
+# An underscore is against RFC 1123, but names of Windows machines have it, and verifiers compare it literally.
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_HINT = "a host is a DNS name (pacs.example, *.example) or an IP address (192.0.2.7, 2001:db8::7), without a port"
+
+
+def general_names(hosts: Sequence[str]) -> list[x509.GeneralName]:
+    """Read every host, each name once, in the order given; raises `UsageError`."""
+    return list(dict.fromkeys(general_name(host) for host in hosts))
+
+
+def general_name(host: str) -> x509.GeneralName:
+    """Read a DNS name, also an international one or with `*` as its first label, or an IP address; raises `UsageError`.
+
+    The address is tried first: every IPv4 address looks like a DNS name too. An IPv6 address may stand in brackets,
+    as it does in a peer. International names become IDNA A-labels; a full stop at the end is dropped.
+    """
+    text = host.strip()
+    address = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if "%" in text:  # the zone of a link-local address means something on one machine only
+        raise _no_host(host)
+    try:
+        return x509.IPAddress(ipaddress.ip_address(address))
+    except ValueError:
+        return x509.DNSName(_dns_name(text, host))
+
+
+def _dns_name(text: str, host: str) -> str:
+    prefix = "*." if text.startswith("*.") else ""
+    name = _to_ascii(text.removeprefix(prefix).removesuffix("."), host)
+    labels = name.split(".")
+    if len(prefix + name) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
+        raise _no_host(host)
+    if labels[-1].isdigit():  # a mistyped IPv4 address, which no verifier would look for among DNS names
+        raise _no_host(host)
+    return prefix + name
+
+
+def _to_ascii(name: str, host: str) -> str:
+    if name.isascii():
+        return name.lower()
+    if len(name) > _LONGEST_NAME:  # IDNA's cost grows with the square of the length
+        raise _no_host(host)
+    try:
+        return name.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise _no_host(host) from None
+
+
+def _no_host(host: str) -> UsageError:
+    msg = f"neither a DNS name nor an IP address: {host!r}"
+    return UsageError(msg, hints=(_HINT,))
