@@ -1,0 +1,339 @@
+"""What each TLS error code means in the user's words, with the facts in it, and what to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from dicomtls.diagnosis.handshake import alert_of_reason
+from dicomtls.diagnosis.peer_certificate import (
+    describe_or_none,
+    first_expired,
+    first_not_yet_valid,
+    leaf,
+    names,
+    strings,
+)
+from dicomtls.errors import By, HandshakeFacts
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What one error code means: who refused as a client sees it, the message, what to do."""
+
+    by: By
+    message: Callable[[HandshakeFacts], str]
+    hints: Callable[[HandshakeFacts], tuple[str, ...]]
+
+
+def _whose(facts: HandshakeFacts) -> str:
+    return "peer's" if facts.role == "client" else "client's"
+
+
+def _about(text: str) -> Callable[[HandshakeFacts], str]:
+    """A message about the certificate that the peer sent; `{}` in the text take its facts."""
+
+    def message(facts: HandshakeFacts) -> str:
+        certificate = leaf(facts)
+        return f"the {_whose(facts)} certificate " + text.format(
+            subject=certificate.get("subject", "(unknown)"),
+            issuer=certificate.get("issuer", "(unknown)"),
+            reason=facts.verify_message or facts.reason or "unknown",
+        )
+
+    return message
+
+
+def _fixed(text: str) -> Callable[[HandshakeFacts], str]:
+    return lambda _facts: text
+
+
+def _hints(*texts: str) -> Callable[[HandshakeFacts], tuple[str, ...]]:
+    return lambda _facts: texts
+
+
+def _expired(facts: HandshakeFacts) -> str:
+    culprit = first_expired(facts)
+    if culprit is None and facts.chain_der:
+        return f"the {_whose(facts)} certificate goes back to an authority among our trust anchors that has expired"
+    return f"{_in_chain(culprit, facts)} expired on {_date(culprit, 'not_after')}"
+
+
+def _not_yet_valid(facts: HandshakeFacts) -> str:
+    culprit = first_not_yet_valid(facts)
+    if culprit is None and facts.chain_der:
+        return (
+            f"the {_whose(facts)} certificate goes back to an authority among our trust anchors that is not valid yet"
+        )
+    return f"{_in_chain(culprit, facts)} is not valid before {_date(culprit, 'not_before')}"
+
+
+def _in_chain(culprit: dict[str, object] | None, facts: HandshakeFacts) -> str:
+    """What to call a certificate of the chain: the leaf is the peer's own, the others are authorities'."""
+    if culprit is None or culprit == leaf(facts):
+        return f"the {_whose(facts)} certificate"
+    return f"the certificate of {culprit['subject']}, which comes with the {_whose(facts)} certificate,"
+
+
+def _date(culprit: dict[str, object] | None, name: str) -> object:
+    return (culprit or {}).get(name) or "an unknown date"
+
+
+def _incomplete_chain(facts: HandshakeFacts) -> str:
+    last = (describe_or_none(facts.chain_der[-1]) if facts.chain_der else None) or {}
+    missing = last.get("issuer", "(unknown)")
+    return f"the chain of the {_whose(facts)} certificate ends before a trust anchor: {missing} is missing"
+
+
+def _name_mismatch(facts: HandshakeFacts) -> str:
+    return f"the peer's certificate is not made out to {facts.reference_name}: it has {names(facts)}"
+
+
+def _name_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    certificate = leaf(facts)
+    first = next(iter([*strings(certificate.get("dns_names")), *strings(certificate.get("ip_addresses"))]), None)
+    check = (
+        f"if that is the peer that you mean, give --server-name {first}"
+        if first
+        else (
+            "a name in the subject alone does not count (RFC 9525): let the peer's certificate be issued with its name"
+        )
+    )
+    return check, "or check the chain alone with --no-verify-name"
+
+
+def _weak_key(facts: HandshakeFacts) -> str:
+    if facts.reason == "DH_KEY_TOO_SMALL":
+        return "the peer's Diffie-Hellman key is too small"
+    return f"the {_whose(facts)} certificate or one of its issuers has a key that is too small"
+
+
+def _refused_certificate(facts: HandshakeFacts) -> str:
+    alert = facts.alert_received or alert_of_reason(facts.reason) or "no alert"
+    meaning = _ALERT_MEANINGS.get(alert, "")
+    return f"the peer refused our client certificate with the alert {alert}" + (f": {meaning}" if meaning else "")
+
+
+_ALERT_MEANINGS: Final = {
+    "unknown_ca": "it does not know who issued it",
+    "certificate_expired": "it takes it for expired",
+    "certificate_revoked": "it takes it for revoked",
+    "unsupported_certificate": "it is not made for a client, or of a kind that the peer does not take",
+    "bad_certificate": "it found it broken, or not valid yet",
+    "certificate_unknown": "it does not say why",
+    "access_denied": "it knows it and does not let it in",
+    "handshake_failure": "it does not say why",
+}
+
+
+def _closed_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    if facts.role == "server":
+        return ("a port check or a client that gave up does this",)
+    if facts.after_handshake:
+        return (
+            "the peer may have refused our client certificate, or its absence: see its log",
+            "give --cert and --key",
+        )
+    return (
+        "the peer may speak plain DICOM at this port: try --no-tls",
+        "a firewall or a limit of the peer may end connections: see the peer's log",
+    )
+
+
+def _alert_cause(code: str) -> Cause:
+    alert = code.removeprefix("alert-")
+    return Cause(
+        By.PEER,
+        _fixed(f"the peer ended the handshake with the alert {alert}"),
+        _hints("the peer's log says more about this alert"),
+    )
+
+
+def _anchor_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    first = "give the certificate of the authority that issued it with --ca"
+    if facts.role == "server":
+        return first, "if an intermediate is missing in between, the device must be set to send its whole chain"
+    return (
+        first,
+        "if an intermediate is missing in between, the peer must be set to send its whole chain",
+        "look at what it sends: openssl s_client -showcerts -connect HOST:PORT",
+    )
+
+
+def _self_signed_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    if facts.role == "server":
+        return ("if you know it for the device's, give that certificate with --ca",)
+    return ("if you know it for the peer's, give that certificate with --ca, or its fingerprint with --pin",)
+
+
+_RENEW: Final = _hints("the owner of that certificate must renew it", "check the clock of this machine too")
+_REISSUE: Final = _hints("the owner of that certificate must have it issued anew")
+
+_CAUSES: Final[dict[str, Cause]] = {
+    "peer-speaks-plain-dicom": Cause(
+        By.NEITHER,
+        _fixed("the peer speaks plain DICOM at this port, not TLS"),
+        _hints("ask for the peer's TLS port, usually 2762", "or connect in clear with --no-tls"),
+    ),
+    "peer-speaks-http": Cause(
+        By.NEITHER,
+        _fixed("the peer speaks HTTP at this port, not DICOM"),
+        _hints("this may be the port of a web interface: ask for the DICOM TLS port"),
+    ),
+    "peer-is-not-tls": Cause(
+        By.NEITHER,
+        _fixed("the peer does not speak TLS at this port"),
+        _hints("check the port", "if it is plain DICOM, connect with --no-tls"),
+    ),
+    "handshake-timeout": Cause(
+        By.NEITHER,
+        _fixed("the TLS handshake was not finished in time"),
+        _hints(
+            "the peer may be busy, or may wait for plain DICOM at this port: try --no-tls",
+            "give a slow peer more time with --connect-timeout",
+        ),
+    ),
+    "peer-closed": Cause(
+        By.PEER,
+        lambda facts: (
+            "the peer closed the connection "
+            + ("right after" if facts.after_handshake else "during")
+            + " the TLS handshake, without an alert"
+        ),
+        _closed_hints,
+    ),
+    "connection-reset": Cause(
+        By.PEER,
+        lambda facts: (
+            "the peer reset the connection "
+            + ("right after" if facts.after_handshake else "during")
+            + " the TLS handshake, without an alert"
+        ),
+        _closed_hints,
+    ),
+    "no-shared-protocol": Cause(
+        By.PEER,
+        _fixed("the two sides have no TLS version in common"),
+        _hints(
+            "offer older versions with --profile bcp195-2015, or newer ones with --tls-max 1.3",
+            "better: let the peer be set to TLS 1.2 or 1.3",
+        ),
+    ),
+    "no-shared-cipher": Cause(
+        By.PEER,
+        _fixed("the two sides have no cipher suite in common"),
+        _hints(
+            "older devices want --profile bcp195-2015-nd or --profile aes",
+            "a peer with another type of key (RSA or EC) may want --profile bcp195-modified",
+        ),
+    ),
+    "unsafe-renegotiation": Cause(
+        By.US,
+        _fixed("the peer lacks secure renegotiation (RFC 5746), so we do not talk to it"),
+        _hints("the peer's TLS library is too old: it must be updated"),
+    ),
+    "tls-error": Cause(
+        By.NEITHER,
+        lambda facts: f"the TLS handshake failed: {facts.reason or 'no reason given'}",
+        _hints("the peer's log may say more"),
+    ),
+    "unknown-issuer": Cause(By.US, _about("was issued by {issuer}, whom we do not trust"), _anchor_hints),
+    "incomplete-chain": Cause(
+        By.US,
+        _incomplete_chain,
+        _hints(
+            "give the root, or the missing intermediate, with --ca",
+            "better: let the peer send its whole chain",
+        ),
+    ),
+    "self-signed": Cause(
+        By.US,
+        _about("is self-signed ({subject}), and not among our trust anchors"),
+        _self_signed_hints,
+    ),
+    "expired": Cause(By.US, _expired, _RENEW),
+    "not-yet-valid": Cause(
+        By.US,
+        _not_yet_valid,
+        _hints("check the clock of this machine and of the machine that issued it"),
+    ),
+    "name-mismatch": Cause(By.US, _name_mismatch, _name_hints),
+    "wrong-purpose": Cause(
+        By.US,
+        lambda facts: (
+            f"the {_whose(facts)} certificate is not made for a TLS "
+            + ("server" if facts.role == "client" else "client")
+        ),
+        _hints("it must be issued anew with the right extended key usage (serverAuth, clientAuth, or both)"),
+    ),
+    "revoked": Cause(By.US, _about("has been revoked"), _REISSUE),
+    "crl-missing": Cause(
+        By.US,
+        _about("was issued by {issuer}, whose revocation list we lack"),
+        _hints("give the list of that authority with --crl too"),
+    ),
+    "crl-expired": Cause(
+        By.US,
+        _fixed("the revocation list given with --crl is not current"),
+        _hints("fetch the current list from the authority"),
+    ),
+    "weak-key": Cause(
+        By.US,
+        _weak_key,
+        _hints(
+            "it must be made anew with RSA or Diffie-Hellman of 2048 bits or more, or EC",
+            "old devices: --profile bcp195-2015",
+        ),
+    ),
+    "weak-signature": Cause(
+        By.US,
+        _about("or one of its issuers is signed with a hash that is too weak"),
+        _hints("it must be issued anew with SHA-256", "old devices: --profile bcp195-2015"),
+    ),
+    "bad-signature": Cause(
+        By.US,
+        _about("bears a signature that is not right"),
+        _hints(
+            "if the authority has a new key by now, give its new certificate with --ca",
+            "else the owner of that certificate must have it issued anew",
+        ),
+    ),
+    "invalid-ca": Cause(By.US, _about("was issued by a certificate that is no authority's"), _REISSUE),
+    "path-length-exceeded": Cause(By.US, _about("comes with a longer chain than its authority allows"), _REISSUE),
+    "name-not-permitted": Cause(By.US, _about("has a name that its authority may not give"), _REISSUE),
+    "unknown-critical-extension": Cause(By.US, _about("has a critical extension that OpenSSL does not know"), _REISSUE),
+    "certificate-refused": Cause(By.US, _about("was refused: {reason}"), _anchor_hints),
+    "pin-mismatch": Cause(
+        By.US,
+        lambda facts: (
+            "the peer's certificate matches no pin: its fingerprint is sha256:"
+            + str(leaf(facts).get("fingerprint_sha256", "(none)"))
+        ),
+        _hints("if the peer was given a new certificate, ask its owner for the fingerprint and change --pin"),
+    ),
+    "client-certificate-required": Cause(
+        By.PEER,
+        lambda facts: (
+            "the peer requires a client certificate, and we sent none"
+            if facts.role == "client"
+            else "the client sent no certificate, and we require one"
+        ),
+        lambda facts: (
+            ("give a certificate that the peer trusts with --cert and --key",)
+            if facts.role == "client"
+            else ("the device must be given a certificate, or serve be started with --client-auth optional",)
+        ),
+    ),
+    "client-certificate-refused": Cause(
+        By.PEER,
+        _refused_certificate,
+        _hints(
+            "the peer must be given the authority that issued our certificate, or that certificate itself",
+            "or give another one with --cert and --key",
+        ),
+    ),
+}
+
+
+def cause_of(code: str) -> Cause:
+    """What an error code of stage TLS means; any `alert-NAME` included."""
+    return _CAUSES.get(code) or _alert_cause(code)

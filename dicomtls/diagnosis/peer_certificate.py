@@ -1,0 +1,69 @@
+"""The certificate in the facts of a failed handshake, read only when there is something to explain."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from dicomtls.errors import HandshakeFacts, LocalError
+
+
+def describe_or_none(der: bytes) -> dict[str, object] | None:
+    """Describe a certificate as `--json` does; None where it is not one."""
+    from dicomtls.certificates.describe import describe  # 65 ms that only a failure may cost
+
+    try:
+        return describe(der).as_json()
+    except LocalError:
+        return None
+
+
+def leaf(facts: HandshakeFacts) -> dict[str, object]:
+    """The description of the certificate that the peer sent first; empty where there is none."""
+    return (describe_or_none(facts.chain_der[0]) if facts.chain_der else None) or {}
+
+
+def first_expired(facts: HandshakeFacts) -> dict[str, object] | None:
+    """The description of the first certificate of the chain that has expired; None where none of those sent has."""
+    return _first_in_time(facts, lambda certificate, now: str(certificate["not_after"]) < now)
+
+
+def first_not_yet_valid(facts: HandshakeFacts) -> dict[str, object] | None:
+    """The description of the first certificate of the chain that is not valid yet; None where all those sent are."""
+    return _first_in_time(facts, lambda certificate, now: str(certificate["not_before"] or "") > now)
+
+
+def _first_in_time(
+    facts: HandshakeFacts, is_wrong: Callable[[dict[str, object], str], bool]
+) -> dict[str, object] | None:
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # as `describe` writes dates, which compare as text
+    chain = (describe_or_none(der) for der in facts.chain_der)
+    return next((certificate for certificate in chain if certificate and is_wrong(certificate, now)), None)
+
+
+def names_issuer_address(der: bytes) -> bool:
+    """Whether a certificate says where its issuer can be fetched; False where it cannot be read."""
+    from dicomtls.certificates.der import DERError
+    from dicomtls.certificates.fields import CertificateFields, names_issuer_address
+
+    try:
+        return names_issuer_address(CertificateFields.parse(der))
+    except (DERError, LocalError):
+        return False
+
+
+def names(facts: HandshakeFacts) -> str:
+    """The names that the certificate has, for a message."""
+    certificate = leaf(facts)
+    found = [str(name) for key in ("dns_names", "ip_addresses") for name in strings(certificate.get(key))]
+    return (
+        ", ".join(found[:_SHOWN])
+        if found
+        else f"no name at all, only the subject {certificate.get('subject', '(unknown)')}"
+    )
+
+
+def strings(value: object) -> list[object]:
+    """A list out of a description, or an empty one."""
+    return value if isinstance(value, list) else []
+
+
+_SHOWN = 10

@@ -1,0 +1,65 @@
+"""What a user can choose about TLS, as values; `context` turns them into SSL contexts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+from dicomtls.errors import UsageError
+
+Passphrase: TypeAlias = Callable[[Path], bytes | None]
+"""Asked for the passphrase of a file that turns out to be encrypted; None where there is none."""
+
+_PIN_PREFIX = "sha256:"
+_PIN_DIGITS = 64
+
+
+class ClientAuth(StrEnum):
+    """Whether a server asks for a client certificate, and whether it insists."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TLSSettings:
+    """Everything that shapes a handshake; what a field means is in the help of the option of its name.
+
+    `pins`, `insecure`, `verify_name`, `server_name` and `sni` are the client's, `client_auth` is the server's.
+    A server never trusts the system's anchors: only those in `ca`.
+    """
+
+    ca: tuple[Path, ...] = ()
+    cert: tuple[Path, ...] = ()
+    key: tuple[Path, ...] = ()
+    passphrase: Passphrase | None = None
+    profile: str = "bcp195"
+    tls_min: str | None = None
+    tls_max: str | None = None
+    ciphers: tuple[str, ...] = ()
+    server_name: str | None = None
+    verify_name: bool = True
+    insecure: bool = False
+    pins: tuple[str, ...] = ()
+    crl: tuple[Path, ...] = ()
+    keylog: Path | None = None
+    alpn: bool = True
+    sni: bool = True
+    client_auth: ClientAuth = ClientAuth.REQUIRED
+    warn_days: int = 30
+
+    def pin_digests(self) -> frozenset[str]:
+        """The pins as lower-case hexadecimal; raises `UsageError` where one is not `sha256:` and 64 digits."""
+        return frozenset(_pin_digest(pin) for pin in self.pins)
+
+
+def _pin_digest(pin: str) -> str:
+    digest = pin.casefold().removeprefix(_PIN_PREFIX).replace(":", "")
+    if len(digest) != _PIN_DIGITS or not set(digest) <= set("0123456789abcdef"):
+        msg = f"not a pin: {pin!r}"
+        raise UsageError(
+            msg, hints=("a pin is sha256: and the 64 hexadecimal digits of a certificate or a public key",)
+        )
+    return digest

@@ -1,0 +1,250 @@
+"""What passes in a handshake, also in one that fails: alerts, certificates, the group, bytes that are not TLS.
+
+The `ssl` module tells none of it; its private message callback does, on every CPython from 3.8 on. All use of
+that callback is in this module: where it is missing, the answers are None, which means "not known".
+Everything read here comes from the peer, so whatever does not add up is passed over: OpenSSL judges it anyway.
+"""
+
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+_HEADER = 256  # OpenSSL's pseudo content type for the five bytes before each record
+_ALERT = 21
+_HANDSHAKE = 22
+_RECORD_TYPES = frozenset({20, 21, 22, 23, 24})
+
+_SERVER_HELLO = 2
+_CERTIFICATE = 11
+_SERVER_KEY_EXCHANGE = 12
+_CERTIFICATE_REQUEST = 13
+
+_KEY_SHARE = 51
+_NAMED_CURVE = 3
+_MAXIMUM_CHAIN = 32
+# The longest chain that OpenSSL takes, 100 KiB, in the shortest fragments that anybody sends, is a fraction of it.
+_MAXIMUM_RECORDS = 2000
+
+# RFC 8446 section 6 and RFC 5246 section 7.2, with their spelling.
+ALERTS = {
+    0: "close_notify",
+    10: "unexpected_message",
+    20: "bad_record_mac",
+    21: "decryption_failed",
+    22: "record_overflow",
+    30: "decompression_failure",
+    40: "handshake_failure",
+    41: "no_certificate",
+    42: "bad_certificate",
+    43: "unsupported_certificate",
+    44: "certificate_revoked",
+    45: "certificate_expired",
+    46: "certificate_unknown",
+    47: "illegal_parameter",
+    48: "unknown_ca",
+    49: "access_denied",
+    50: "decode_error",
+    51: "decrypt_error",
+    60: "export_restriction",
+    70: "protocol_version",
+    71: "insufficient_security",
+    80: "internal_error",
+    86: "inappropriate_fallback",
+    90: "user_canceled",
+    100: "no_renegotiation",
+    109: "missing_extension",
+    110: "unsupported_extension",
+    111: "certificate_unobtainable",
+    112: "unrecognized_name",
+    113: "bad_certificate_status_response",
+    114: "bad_certificate_hash_value",
+    115: "unknown_psk_identity",
+    116: "certificate_required",
+    120: "no_application_protocol",
+}
+
+# IANA "TLS Supported Groups".
+_GROUPS = {
+    0x0017: "secp256r1",
+    0x0018: "secp384r1",
+    0x0019: "secp521r1",
+    0x001A: "brainpoolP256r1",
+    0x001B: "brainpoolP384r1",
+    0x001C: "brainpoolP512r1",
+    0x001D: "x25519",
+    0x001E: "x448",
+    0x0100: "ffdhe2048",
+    0x0101: "ffdhe3072",
+    0x0102: "ffdhe4096",
+    0x0103: "ffdhe6144",
+    0x0104: "ffdhe8192",
+    0x11EB: "SecP256r1MLKEM768",
+    0x11EC: "X25519MLKEM768",
+    0x11ED: "SecP384r1MLKEM1024",
+}
+
+
+@dataclass
+class Transcript:
+    """What was seen of one handshake, from the side that `server_side` names."""
+
+    server_side: bool = False
+    alert_received: str | None = None
+    alert_sent: str | None = None
+    certificate_requested: bool = False
+    certificate_sent: bool = False
+    group: str | None = None
+    first_bytes: bytes = b""
+    peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    _records: int = 0
+
+    @property
+    def client_certificate(self) -> str | None:
+        """One of "sent", "requested" (none was there to send), "not requested"; None where nothing was seen."""
+        if not self._records:
+            return None
+        sent = bool(self.peer_chain) if self.server_side else self.certificate_sent
+        return "sent" if sent else "requested" if self.certificate_requested else "not requested"
+
+    @property
+    def is_flooded(self) -> bool:
+        """Whether the peer has sent more records than a handshake can need."""
+        return self._records > _MAXIMUM_RECORDS
+
+    def record(self, direction: str, version: int, content_type: int, data: bytes) -> None:
+        """Take in one message; `direction` is "read" or "write"."""
+        received = direction == "read"
+        if content_type == _HEADER:
+            self._header(data, received=received)
+        elif content_type == _ALERT and len(data) == 2:  # noqa: PLR2004 -- level and description
+            name = ALERTS.get(data[1], str(data[1]))
+            if received:
+                self.alert_received = name
+            else:
+                self.alert_sent = name
+        elif content_type == _HANDSHAKE and len(data) >= _MESSAGE_HEADER:
+            self._message(data[0], data[_MESSAGE_HEADER:], version, received=received)
+
+    def _header(self, data: bytes, *, received: bool) -> None:
+        if not received:
+            return
+        self._records += 1
+        if self._records == 1 and data and data[0] not in _RECORD_TYPES:
+            self.first_bytes = bytes(data)
+
+    def _message(self, kind: int, body: bytes, version: int, *, received: bool) -> None:
+        if kind == _CERTIFICATE_REQUEST:
+            self.certificate_requested = True
+        elif kind == _CERTIFICATE:
+            chain = _chain(body, has_extensions=version == ssl.TLSVersion.TLSv1_3)
+            if received:
+                self.peer_chain = chain
+            elif not self.server_side:
+                self.certificate_sent = bool(chain)
+        elif kind == _SERVER_HELLO:
+            self.group = _key_share_group(body) or self.group
+        elif kind == _SERVER_KEY_EXCHANGE:
+            self.group = _key_exchange_group(body)
+
+
+_MESSAGE_HEADER = 4
+
+SUPPORTED = hasattr(ssl.SSLContext, "_msg_callback")
+"""Whether this Python shows the messages of a handshake at all."""
+
+
+class WatchedSocket(ssl.SSLSocket):
+    """An `SSLSocket` that carries its own transcript, since a server context serves many at once."""
+
+    transcript: Transcript | None = None
+
+
+def watch(context: ssl.SSLContext) -> None:
+    """Make every socket of `context` a `WatchedSocket` whose transcript is kept."""
+    context.sslsocket_class = WatchedSocket
+    if SUPPORTED:
+        context._msg_callback = _on_message  # type: ignore[attr-defined]  # noqa: SLF001 -- the only way there is, see above
+
+
+def stop_watching(sock: ssl.SSLSocket) -> None:
+    """Take the callback off one socket: it would be called for every record of the bulk data."""
+    if SUPPORTED:
+        sock.context = _quiet_context()
+
+
+def _quiet_context() -> ssl.SSLContext:
+    # A socket takes the callback over from its context, so it is given one that has none.
+    if not _QUIET:
+        _QUIET.append(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    return _QUIET[0]
+
+
+_QUIET: list[ssl.SSLContext] = []
+
+
+def _on_message(
+    conn: Any,
+    direction: str,
+    version: int,
+    content_type: int,
+    _message: int,
+    data: bytes,
+) -> None:
+    transcript = getattr(conn, "transcript", None)
+    if transcript is None:
+        return
+    transcript.record(direction, version, content_type, data)
+    if transcript.is_flooded:
+        # OpenSSL skips HelloRequests without end, within one call that no deadline reaches: only an end of file does.
+        with suppress(OSError):
+            socket.socket.shutdown(conn, socket.SHUT_RDWR)
+
+
+def _chain(body: bytes, *, has_extensions: bool) -> tuple[bytes, ...]:
+    """Read the certificates of a Certificate message (RFC 8446 section 4.4.2, RFC 5246 section 7.4.2)."""
+    position = 3
+    if has_extensions:
+        position += 1 + body[0] if body else 0
+    chain: list[bytes] = []
+    while position + 3 <= len(body) and len(chain) < _MAXIMUM_CHAIN:
+        length = int.from_bytes(body[position : position + 3])
+        position += 3
+        if not length or position + length > len(body):
+            break
+        chain.append(bytes(body[position : position + length]))
+        position += length
+        if has_extensions:
+            position += 2 + int.from_bytes(body[position : position + 2])
+    return tuple(chain)
+
+
+def _key_share_group(body: bytes) -> str | None:
+    """Find the group in a ServerHello of TLS 1.3 (RFC 8446 section 4.2.8); None at TLS 1.2."""
+    if len(body) < _HELLO_FIXED:
+        return None
+    position = _HELLO_FIXED + body[_HELLO_FIXED - 1] + 5  # session id, suite, compression, extensions' length
+    while position + 4 <= len(body):
+        kind = int.from_bytes(body[position : position + 2])
+        length = int.from_bytes(body[position + 2 : position + 4])
+        if kind == _KEY_SHARE:
+            return group_name(int.from_bytes(body[position + 4 : position + 6]))
+        position += 4 + length
+    return None
+
+
+_HELLO_FIXED = 35  # version, random, length of the session id
+
+
+def _key_exchange_group(body: bytes) -> str | None:
+    """Find the group in a ServerKeyExchange: a named curve (RFC 8422 section 5.4), else a DH prime."""
+    if len(body) >= 3 and body[0] == _NAMED_CURVE:  # noqa: PLR2004 -- type and curve
+        return group_name(int.from_bytes(body[1:3]))
+    prime_length = int.from_bytes(body[:2])
+    return f"dh{prime_length * 8}" if 0 < prime_length <= len(body) - 2 else None
+
+
+def group_name(number: int) -> str:
+    """IANA's name of a group, or its number in hexadecimal."""
+    return _GROUPS.get(number, f"0x{number:04X}")

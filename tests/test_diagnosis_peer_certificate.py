@@ -1,0 +1,110 @@
+"""dicomtls.diagnosis.peer_certificate: reading the certificates in the facts, whatever a stranger put there."""
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicomtls.diagnosis.peer_certificate import (
+    describe_or_none,
+    first_expired,
+    first_not_yet_valid,
+    leaf,
+    names,
+    names_issuer_address,
+    strings,
+)
+from dicomtls.errors import HandshakeFacts
+from tests.support.chains import Issued, issue
+from tests.support.mutations import mutations
+
+ACCESS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.1")
+GOOD = issue("good", hosts=["pacs.example", "192.0.2.7"])
+OLD = issue("old", ends=timedelta(days=-1))
+EARLY = issue("early", starts=timedelta(days=1))
+
+
+def facts(*chain: Issued | bytes) -> HandshakeFacts:
+    """Facts with this chain."""
+    return HandshakeFacts(chain_der=tuple(one if isinstance(one, bytes) else one.der for one in chain))
+
+
+def test_leaf_is_described_as_json_has_it() -> None:
+    """The first certificate; nothing where there is none, or none that can be read."""
+    assert leaf(facts(GOOD, OLD))["subject"] == "CN=good"
+    assert leaf(facts()) == {}
+    assert leaf(facts(b"junk", GOOD)) == {}
+    assert describe_or_none(b"") is None
+
+
+def test_names_are_those_that_count() -> None:
+    """DNS names, then addresses; else the subject, and (unknown) where there is no certificate."""
+    assert names(facts(GOOD)) == "pacs.example, 192.0.2.7"
+    assert names(facts(issue("bare", hosts=()))) == "no name at all, only the subject CN=bare"
+    assert names(facts()) == "no name at all, only the subject (unknown)"
+    many = names(facts(issue("many", hosts=[f"h{number}" for number in range(20)])))
+    assert many.count(",") == 9
+
+
+def test_first_certificate_out_of_its_time_is_found() -> None:
+    """Wherever it stands in the chain; unreadable ones are passed over."""
+    for chain, expired, early in (
+        ((GOOD,), None, None),
+        ((GOOD, OLD, EARLY), "CN=old", "CN=early"),
+        ((b"junk", EARLY, OLD), "CN=old", "CN=early"),
+        ((OLD,), "CN=old", None),
+        ((EARLY,), None, "CN=early"),
+        ((), None, None),
+    ):
+        found = first_expired(facts(*chain)), first_not_yet_valid(facts(*chain))
+        assert tuple(one and one["subject"] for one in found) == (expired, early)
+
+
+def test_unreadable_dates_are_neither_past_nor_future() -> None:
+    """A date that is none is shown as unknown rather than as a reason."""
+    broken = GOOD.der.replace(b"Z\x17\x0d", b"X\x17\x0d", 1)  # the end of not before
+    description = describe_or_none(broken)
+    assert description is not None
+    assert description["not_before"] is None
+    assert first_not_yet_valid(facts(broken)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        # SEQUENCE of AccessDescription: method and location.
+        ("3010 300e 06082b06010505073002 8602783a", True),
+        ("3010 300e 06082b06010505073001 8602783a", False),
+        ("3020 300e 06082b06010505073001 8602783a 300e 06082b06010505073002 8602783a", True),
+        ("3000", False),
+        ("3002 3000", False),
+        ("3004 3002 0500", False),
+        ("0500", False),
+        ("", False),
+    ],
+    ids=["issuer", "responder", "both", "empty", "empty description", "no method", "no list", "nothing"],
+)
+def test_address_of_the_issuer_is_found(value: str, *, expected: bool) -> None:
+    """In the extension that is for it, and broken ones harm nothing."""
+    extension = x509.UnrecognizedExtension(ACCESS, bytes.fromhex(value))
+    assert names_issuer_address(issue("leaf", extensions=[(extension, False)]).der) is expected
+    assert not names_issuer_address(GOOD.der)
+    assert not names_issuer_address(b"junk")
+
+
+@given(data=mutations(GOOD.der))
+def test_damaged_certificate_is_read_as_far_as_it_goes(data: bytes) -> None:
+    """Nothing that a peer sends raises."""
+    damaged = facts(data)
+    assert isinstance(names(damaged), str)
+    assert isinstance(names_issuer_address(data), bool)
+    first_expired(damaged)
+    first_not_yet_valid(damaged)
+
+
+@given(value=st.none() | st.integers() | st.text() | st.lists(st.text()))
+def test_only_lists_are_lists(value: object) -> None:
+    """What a description has under a name may be anything."""
+    assert strings(value) == (value if isinstance(value, list) else [])
