@@ -1,0 +1,269 @@
+"""An established association whose writes fail or wait for a peer that does not read, and users who interrupt."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+
+import pytest
+
+from dicomtls.association import association as association_module
+from dicomtls.association import channel as channel_module
+from dicomtls.association.association import Association
+from dicomtls.association.pdu import Abort, ReleaseRequest, encode
+from dicomtls.association.user_information import OperationsWindow
+from dicomtls.errors import (
+    AssociationAborted,
+    DicomTLSError,
+    DIMSETimeout,
+    HandshakeError,
+    Interrupted,
+    RemoteProtocolError,
+)
+from dicomtls.tls import TLSSettings
+from tests.support.messages import (
+    ACCEPT,
+    BY_USER,
+    CT_ID,
+    ECHO,
+    RELEASE,
+    STORE,
+    VERIFICATION_ID,
+    command,
+    data,
+    echo_response,
+    pdus,
+    proposal,
+    store_request,
+)
+from tests.support.pairs import (
+    SECONDS,
+    accepted,
+    as_requestor,
+    associated,
+    facing_tls_server,
+    interrupted_after,
+    read_everything,
+    receive_pdu,
+    receive_until_end,
+    reset,
+    saying,
+)
+from tests.support.pki import PKI
+
+SHORT = 0.05
+FIRST = data(CT_ID, b"first!", is_last=False)
+
+
+# Writes that fail
+
+
+def write_without_end(association: Association) -> None:
+    """Send messages until that fails."""
+    while True:
+        association.send(CT_ID, store_request(), bytes(100_000))
+
+
+@pytest.mark.parametrize(
+    ("last_words", "expected", "source"),
+    [
+        (encode(Abort(2, 5)), AssociationAborted, 2),
+        (command(echo_response(), VERIFICATION_ID) + encode(Abort(0, 0)), AssociationAborted, 0),
+        (STORE + FIRST + encode(Abort(2, 1)), AssociationAborted, 2),
+        (RELEASE, RemoteProtocolError, None),
+        (b"", AssociationAborted, None),
+    ],
+)
+def test_the_last_words_are_raised_when_a_write_fails(
+    last_words: bytes, expected: type[DicomTLSError], source: int | None
+) -> None:
+    """The A-ABORT that came before the connection broke, also behind other messages."""
+
+    def peer(sock: socket.socket) -> None:
+        sock.sendall(last_words)
+        reset(sock)
+
+    with associated(peer) as (association, opposite):
+        opposite.outcome()
+        with pytest.raises(expected) as caught:
+            write_without_end(association)
+        assert not association.is_established
+        assert getattr(caught.value, "source", None) == source
+
+
+def test_the_last_words_are_raised_when_responses_are_still_held() -> None:
+    """Reading on would flush them first, into the connection that has just failed."""
+
+    def peer(sock: socket.socket) -> None:
+        sock.sendall(ECHO + encode(Abort(2, 6)))
+        reset(sock)
+
+    window = proposal(window=OperationsWindow(4, 1))
+    with accepted(peer, asked=window, max_operations=4) as (association, opposite):
+        association.receive()
+        opposite.outcome()
+        association.respond(VERIFICATION_ID, echo_response())
+        with pytest.raises(AssociationAborted) as caught:
+            write_without_end(association)
+    assert caught.value.reason == 6
+
+
+def test_no_last_words_are_waited_for_when_the_peer_keeps_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that takes nothing more and says nothing."""
+    monkeypatch.setattr(association_module, "_LAST_WORDS_SECONDS", SHORT)
+    done = threading.Event()
+    with associated(lambda _sock: done.wait(SECONDS)) as (association, _):
+        association._channel._sock.shutdown(socket.SHUT_WR)
+        with pytest.raises(AssociationAborted, match="takes no more"):
+            write_without_end(association)
+        done.set()
+
+
+def test_what_broke_tls_is_raised_when_a_write_fails(pki: PKI) -> None:
+    """The last words may be no words at all: OpenSSL's reason says what is wrong with them."""
+
+    def peer(sock: ssl.SSLSocket) -> None:
+        receive_pdu(sock)
+        sock.sendall(encode(ACCEPT))
+        socket.socket.sendall(sock, b"\x17\x03\x03\x00\x20" + bytes(32))
+        reset(sock)
+
+    with facing_tls_server(pki, peer) as opposite:
+        association = as_requestor(opposite.channel)
+        opposite.outcome()
+        with pytest.raises(AssociationAborted) as caught:
+            write_without_end(association)
+    assert caught.value.evidence["reason"] == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+
+
+def test_the_handshake_is_named_when_the_certificate_is_refused_before_the_association(pki: PKI) -> None:
+    """The twin: without a single byte from the peer it is a refusal."""
+    settings = TLSSettings(ca=(pki.ca,), cert=(pki.other_client.cert,), key=(pki.other_client.key,))
+    with facing_tls_server(pki, receive_until_end, settings=settings) as opposite:
+        with pytest.raises(HandshakeError):
+            as_requestor(opposite.channel)
+        with pytest.raises(ssl.SSLError):
+            opposite.outcome()
+
+
+# Peers that do not read, and users who interrupt
+
+
+def held(done: threading.Event) -> Callable[[socket.socket], bytes]:
+    """A peer that reads nothing until the event is set, then everything."""
+
+    def play(sock: socket.socket) -> bytes:
+        done.wait(SECONDS)
+        try:
+            return receive_until_end(sock)
+        except OSError:
+            return b""
+
+    return play
+
+
+def test_a_write_times_out_when_the_peer_does_not_read() -> None:
+    """No A-ABORT could follow half a PDU, so the connection is just closed."""
+    done = threading.Event()
+    with associated(held(done), timeout=0.1, small_buffers=True) as (association, opposite):
+        start = monotonic()
+        with pytest.raises(DIMSETimeout, match="took nothing"):
+            write_without_end(association)
+        assert monotonic() - start < SECONDS / 2
+        assert not association.is_established
+        done.set()
+        assert not opposite.outcome().endswith(encode(BY_USER))
+
+
+def test_the_pdu_is_completed_when_the_user_interrupts_a_long_write() -> None:
+    """Then an A-ABORT follows."""
+    done = threading.Event()
+    with (
+        interrupted_after(SHORT) as interrupt,
+        associated(held(done), interrupt=interrupt, small_buffers=True) as (association, opposite),
+    ):
+        release_peer = threading.Timer(4 * SHORT, done.set)
+        release_peer.start()
+        with pytest.raises(Interrupted):
+            association.send(CT_ID, store_request(), bytes(500_000))
+        release_peer.join()
+        *sent, farewell = pdus(opposite.outcome())
+    assert farewell == BY_USER
+    assert all(isinstance(pdu, bytes) for pdu in sent)
+    assert sum(len(pdu) - 6 for pdu in sent[1:] if isinstance(pdu, bytes)) == 500_000
+
+
+def test_an_interrupt_ends_a_write_within_its_time_when_the_peer_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two seconds, here shortened; the second interrupt would be harder."""
+    monkeypatch.setattr(channel_module, "_FINISH_SECONDS", 0.2)
+    done = threading.Event()
+    with (
+        interrupted_after(SHORT) as interrupt,
+        associated(held(done), interrupt=interrupt, small_buffers=True) as (association, _),
+    ):
+        start = monotonic()
+        with pytest.raises(Interrupted):
+            write_without_end(association)
+        assert monotonic() - start < SECONDS / 2
+        done.set()
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_everything_within_two_seconds() -> None:
+    """With nothing shortened."""
+    done = threading.Event()
+    with (
+        interrupted_after(SHORT) as interrupt,
+        associated(held(done), interrupt=interrupt, small_buffers=True) as (association, _),
+    ):
+        start = monotonic()
+        with pytest.raises(Interrupted):
+            write_without_end(association)
+        assert monotonic() - start < SECONDS / 2
+        done.set()
+
+
+@pytest.mark.parametrize("before", [b"", STORE, STORE + FIRST])
+def test_the_peer_is_told_when_the_user_interrupts_a_wait(before: bytes) -> None:
+    """Between messages and in the middle of one."""
+    with (
+        interrupted_after(SHORT) as interrupt,
+        associated(saying(before), interrupt=interrupt) as (association, opposite),
+    ):
+        with pytest.raises(Interrupted):
+            read_everything(association)
+        assert opposite.outcome() == [BY_USER]
+
+
+def test_the_peer_is_told_when_the_user_interrupts_a_release() -> None:
+    """The A-RELEASE-RQ is out, and an A-ABORT follows."""
+    with (
+        interrupted_after(SHORT) as interrupt,
+        associated(saying(), interrupt=interrupt) as (association, opposite),
+    ):
+        with pytest.raises(Interrupted):
+            association.release()
+        assert opposite.outcome() == [ReleaseRequest(), BY_USER]
+
+
+def fill(sock: socket.socket) -> None:
+    """Send until the system takes no more."""
+    with suppress(BlockingIOError):
+        while sock.send(bytes(65_536)):
+            pass
+
+
+def test_an_abort_is_given_up_when_the_peer_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The farewell has its own deadline."""
+    monkeypatch.setattr(association_module, "_FAREWELL_SECONDS", SHORT)
+    done = threading.Event()
+    with associated(held(done), small_buffers=True) as (association, _):
+        fill(association._channel._sock)
+        start = monotonic()
+        association.abort()
+        assert monotonic() - start < SECONDS / 2
+        done.set()
