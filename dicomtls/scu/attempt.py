@@ -1,0 +1,158 @@
+"""One try to reach a peer: from its name to an association, and what is known of it however far it came."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from dicomtls.association.channel import Channel
+from dicomtls.association.establish import request
+from dicomtls.association.negotiation import ContextProposal, build_request
+from dicomtls.association.user_information import OperationsWindow
+from dicomtls.connection import connect, resolve
+from dicomtls.errors import NoPresentationContext
+from dicomtls.peer import Peer, format_address
+from dicomtls.scu.settings import AssociationSettings
+from dicomtls.waiting import Interrupt, deadline_in
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+    from dicomtls.association.association import Association
+    from dicomtls.tls import Negotiated, TLSSettings
+
+
+@dataclass
+class Attempt:
+    """Filled while a peer is being reached, so that it says how far a failure came.
+
+    `timing_ms` has the milliseconds of "resolve", "connect", "handshake", "associate" and "total"; `address` is
+    the one that was connected to, `negotiated` None in clear or before the handshake was done.
+    """
+
+    peer: Peer
+    calling_ae_title: str
+    address: str | None = None
+    negotiated: "Negotiated | None" = None
+    timing_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note how long a stage took, also where it failed."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            spent = (perf_counter() - start) * 1000
+            self.timing_ms[stage] = spent
+            self.timing_ms["total"] = self.timing_ms.get("total", 0.0) + spent
+
+
+class Requestor:
+    """Associates with one peer as often as asked, with one SSL context."""
+
+    def __init__(
+        self,
+        peer: Peer,
+        tls: "TLSSettings | None",
+        settings: AssociationSettings,
+        *,
+        interrupt: Interrupt | None = None,
+    ) -> None:
+        """Build the SSL context; raises `CredentialError`, `UsageError` for settings that cannot be had."""
+        self.peer = peer if settings.called_ae_title is None else _renamed(peer, settings.called_ae_title)
+        self.settings = settings
+        self.interrupt = interrupt
+        self.is_alone = True
+        """Whether one association at a time is all there is, so that it may keep a processor busy for a moment."""
+        self._tls = tls
+        self._ssl_context: ssl.SSLContext | None = None
+        if tls is not None:
+            from dicomtls.tls import client_context
+
+            self._ssl_context = client_context(tls)
+
+    @property
+    def ssl_context(self) -> "ssl.SSLContext | None":
+        """The context of every handshake; None in clear."""
+        return self._ssl_context
+
+    def attempt(self) -> Attempt:
+        """A record for one try."""
+        return Attempt(self.peer, self.settings.calling_ae_title)
+
+    def associate(
+        self,
+        attempt: Attempt,
+        proposals: Sequence[ContextProposal],
+        *,
+        max_operations: int = 1,
+        before_request: Callable[[], None] | None = None,
+    ) -> "Association":
+        """Reach the peer and agree on presentation contexts; `attempt` is filled on the way.
+
+        Raises `NetworkError`, `HandshakeError`, `AssociationError`, `Interrupted`; `NoPresentationContext` where
+        none of the proposals was accepted.
+        """
+        proposal = build_request(
+            proposals,
+            called_ae_title=self.peer.called_ae_title,
+            calling_ae_title=self.settings.calling_ae_title,
+            maximum_length=self.settings.maximum_length,
+            operations_window=OperationsWindow(max_operations, 1) if max_operations != 1 else None,
+            identity=self.settings.identity,
+        )
+        channel = self._open(attempt)
+        if before_request is not None:
+            before_request()
+        with attempt.timed("associate"):
+            association = request(
+                channel,
+                proposal,
+                timeout=self.settings.association_timeout,
+                dimse_timeout=self.settings.dimse_timeout,
+            )
+        if not association.parameters.contexts:
+            association.release()
+            msg = "the peer accepted none of the presentation contexts that we proposed"
+            raise NoPresentationContext(msg, evidence={"proposed": [context.abstract_syntax for context in proposals]})
+        return association
+
+    def _open(self, attempt: Attempt) -> Channel:
+        deadline = deadline_in(self.settings.connect_timeout)
+        with attempt.timed("resolve"):
+            addresses = resolve(self.peer.host, self.peer.port, deadline, self.interrupt)
+        with attempt.timed("connect"):
+            sock = connect(addresses, deadline, self.interrupt)
+        with suppress(OSError):  # reset already; the first read or write will say so
+            attempt.address = format_address(*sock.getpeername()[:2])
+        if self._tls is not None and self._ssl_context is not None:
+            sock = self._handshake(sock, attempt, deadline)
+        return Channel(
+            sock,
+            negotiated=attempt.negotiated,
+            interrupt=self.interrupt,
+            trace=self.settings.trace,
+            may_spin=lambda: self.is_alone,
+        )
+
+    def _handshake(self, sock: "socket.socket", attempt: Attempt, deadline: float) -> "ssl.SSLSocket":
+        from dicomtls.tls import client_handshake
+
+        assert self._tls is not None and self._ssl_context is not None  # noqa: S101, PT018 -- the caller asked
+        with attempt.timed("handshake"):
+            tls_socket, attempt.negotiated = client_handshake(
+                sock,
+                self._ssl_context,
+                self._tls,
+                host=self.peer.host,
+                deadline=deadline,
+                interrupt=self.interrupt,
+            )
+        return tls_socket
+
+
+def _renamed(peer: Peer, called_ae_title: str) -> Peer:
+    return Peer(peer.host, peer.port, called_ae_title)
