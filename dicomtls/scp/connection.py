@@ -1,0 +1,294 @@
+"""One accepted connection, from its first bytes to its end, in a thread of its own."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+from dicomtls.association.association import Association
+from dicomtls.association.channel import Channel
+from dicomtls.association.establish import Rejection, accept
+from dicomtls.association.negotiation import AcceptorPolicy, answer
+from dicomtls.association.pdu import AssociateAccept, AssociateReject, AssociateRequest
+from dicomtls.association.reasons import PresentationReason, RejectResult, RejectSource, UserReason
+from dicomtls.diagnosis import diagnose
+from dicomtls.errors import AssociationAborted, AssociationRejected, By, DicomTLSError, HandshakeError, Interrupted
+from dicomtls.peer import format_address
+from dicomtls.scp.certificates import CertificateSource
+from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.services import AbortedOnPurpose, Services, StoreOutcome
+from dicomtls.scp.settings import ServerSettings
+from dicomtls.scp.storage import Storage, StoredInstance
+from dicomtls.tls import Negotiated, server_handshake
+from dicomtls.waiting import Interrupt, deadline_in
+
+_MEGABYTE: Final = 1e6
+
+
+class Places:
+    """How many associations there may be at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Take a place if there is one."""
+        with self._lock:
+            if self._taken >= self._limit:
+                return False
+            self._taken += 1
+            return True
+
+    def is_single(self) -> bool:
+        """Whether one association has the process to itself."""
+        return self._taken == 1
+
+    def give_back(self) -> None:
+        """Leave a place."""
+        with self._lock:
+            self._taken -= 1
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all connections of a server share; `certificates` None serves in clear.
+
+    Without `tells_details` there is no event for each instance stored, which costs a tenth of a small one's time.
+    """
+
+    settings: ServerSettings
+    policy: AcceptorPolicy
+    certificates: CertificateSource | None
+    storage: Storage
+    on_event: Listener
+    on_stored: Callable[[StoreOutcome], None]
+    interrupt: Interrupt
+    places: Places = field(default_factory=lambda: Places(1))
+    tells_details: bool = True
+
+
+class Connection:
+    """Handshakes, associates and serves; whatever goes wrong becomes one event."""
+
+    def __init__(self, sock: socket.socket, number: int, surroundings: Surroundings) -> None:
+        self._sock = sock
+        self._number = number
+        self._all = surroundings
+        self._peer = peer_address(sock)
+        self._negotiated: Negotiated | None = None
+        self._title = ""
+        self._has_place = False
+
+    def run(self) -> None:
+        """Serve until the connection ends; raises nothing that a peer can cause."""
+        try:
+            self._serve(self._associate(self._open()))
+        except AssociationRejected as error:
+            self._emit("association-rejected", f"rejected: {error.message}", Severity.WARNING)
+        except AbortedOnPurpose:
+            self._emit("association-aborted", "aborted on purpose", Severity.WARNING)
+        except Interrupted:
+            self._emit("association-aborted", "aborted by us: the server is stopping", Severity.WARNING)
+        except HandshakeError as error:
+            self._report("handshake-failed", error)
+        except (DicomTLSError, OSError, MemoryError) as error:
+            self._report("association-aborted", error)
+        finally:
+            if self._has_place:
+                self._all.places.give_back()
+
+    def _open(self) -> Channel:
+        sock = self._sock
+        if self._all.certificates is not None:
+            sock, self._negotiated = server_handshake(
+                sock,
+                self._all.certificates.context(),
+                deadline=deadline_in(self._all.settings.handshake_timeout),
+                interrupt=self._all.interrupt,
+            )
+        trace = self._tell_of_pdu if self._all.settings.trace else None
+        return Channel(
+            sock,
+            negotiated=self._negotiated,
+            interrupt=self._all.interrupt,
+            trace=trace,
+            may_spin=self._all.places.is_single,
+        )
+
+    def _associate(self, channel: Channel) -> Association:
+        settings = self._all.settings
+        return accept(channel, self._decide, timeout=settings.association_timeout, dimse_timeout=settings.idle_timeout)
+
+    def _decide(self, request: AssociateRequest) -> AssociateAccept | Rejection:
+        self._title = f" {request.calling_ae_title}"
+        settings = self._all.settings
+        if settings.faults.refuse:
+            reject = AssociateReject(
+                RejectResult.REJECTED_PERMANENT, RejectSource.SERVICE_USER, UserReason.NO_REASON_GIVEN
+            )
+            return Rejection(reject, "refused on purpose")
+        rejection = settings.access.refuse(request, self._negotiated)
+        if rejection is not None:
+            return rejection
+        if not self._all.places.take():
+            reject = AssociateReject(
+                RejectResult.REJECTED_TRANSIENT,
+                RejectSource.SERVICE_PROVIDER_PRESENTATION,
+                PresentationReason.LOCAL_LIMIT_EXCEEDED,
+            )
+            return Rejection(reject, f"there are {settings.max_associations} associations already")
+        self._has_place = True
+        return answer(request, self._all.policy)
+
+    def _serve(self, association: Association) -> None:
+        self._emit(
+            "association-accepted",
+            f"association accepted, {_describe(self._negotiated)}",
+            Severity.INFO,
+            **_facts(association, self._negotiated),
+        )
+        self._warn_of_expiry()
+        services = Services(
+            association,
+            self._all.storage,
+            on_outcome=self._on_outcome,
+            faults=self._all.settings.faults,
+            interrupt=self._all.interrupt,
+        )
+        start = monotonic()
+        try:
+            with self._summed_up(services, start):
+                services.run(self._all.settings.idle_timeout)
+        except BaseException:  # an interrupted pause, or our own fault: neither has ended the association
+            association.abort()
+            raise
+        self._emit(
+            "association-released", _summary("released", services, start), Severity.INFO, **_numbers(services, start)
+        )
+
+    @contextmanager
+    def _summed_up(self, services: Services, start: float) -> Iterator[None]:
+        """Let the event of an association that broke off tell what came before."""
+        try:
+            yield
+        except DicomTLSError as error:
+            if services.tally.stored or services.tally.refused:
+                error.message = _summary(error.message, services, start)
+            raise
+
+    def _on_outcome(self, outcome: StoreOutcome) -> None:
+        uid = outcome.header.sop_instance_uid
+        if outcome.stored is None:
+            self._emit(
+                "store-failed",
+                f"instance {uid} not stored: {outcome.reason} (0x{outcome.status:04X})",
+                Severity.WARNING,
+                sop_instance_uid=uid,
+                status=f"0x{outcome.status:04X}",
+                reason=outcome.reason,
+            )
+            return
+        if self._all.tells_details:
+            self._tell_of_stored(uid, outcome.stored)
+        if outcome.stored.is_new:
+            self._all.on_stored(outcome)
+
+    def _warn_of_expiry(self) -> None:
+        peer = self._negotiated.peer if self._negotiated is not None else None
+        days_left = peer.days_left() if peer is not None else None
+        if peer is not None and days_left is not None and days_left < self._all.settings.warn_days:
+            self._emit(
+                "certificate-expires",
+                f"the client's certificate has {days_left} days left: {peer.name}",
+                Severity.WARNING,
+                days_left=days_left,
+                client_fingerprint_sha256=peer.fingerprint_sha256,
+            )
+
+    def _tell_of_pdu(self, line: str) -> None:
+        self._emit("pdu", line, Severity.TRACE)
+
+    def _tell_of_stored(self, uid: str, stored: StoredInstance) -> None:
+        self._emit(
+            "stored",
+            f"instance {uid} {'stored' if stored.is_new else 'already there'}: {stored.path}",
+            Severity.DETAIL,
+            sop_instance_uid=uid,
+            path=str(stored.path),
+            is_new=stored.is_new,
+        )
+
+    def _report(self, name: str, error: DicomTLSError | OSError | MemoryError) -> None:
+        diagnosis = diagnose(error)
+        by = By.PEER if isinstance(error, AssociationAborted) else diagnosis.by
+        self._emit(
+            name,
+            diagnosis.message,
+            Severity.WARNING,
+            code=diagnosis.code,
+            stage=diagnosis.stage,
+            by=by,
+            evidence=diagnosis.evidence,
+        )
+
+    def _emit(self, name: str, message: str, severity: Severity, **facts: object) -> None:
+        self._all.on_event(Event(name, message, severity, f"{self._peer}{self._title}", self._number, facts))
+
+
+def peer_address(sock: socket.socket) -> str:
+    """Where a connection came from, or "?" where it is gone already."""
+    try:
+        host, port = sock.getpeername()[:2]
+    except OSError:
+        return "?"
+    return format_address(host.removeprefix("::ffff:"), port)
+
+
+def _describe(negotiated: Negotiated | None) -> str:
+    if negotiated is None:
+        return "in clear"
+    if negotiated.peer is None:
+        return f"{negotiated.protocol}, no client certificate"
+    return f"{negotiated.protocol}, client {negotiated.peer.name}"
+
+
+def _facts(association: Association, negotiated: Negotiated | None) -> dict[str, object]:
+    parameters = association.parameters
+    return {
+        "calling_aet": parameters.calling_ae_title,
+        "called_aet": parameters.called_ae_title,
+        "implementation": parameters.peer_implementation,
+        "contexts": len(parameters.contexts),
+        "protocol": negotiated.protocol if negotiated else None,
+        "cipher": negotiated.cipher if negotiated else None,
+        "client": negotiated.peer.subject if negotiated and negotiated.peer else None,
+        "client_fingerprint_sha256": negotiated.peer.fingerprint_sha256 if negotiated and negotiated.peer else None,
+    }
+
+
+def _summary(how: str, services: Services, start: float) -> str:
+    tally = services.tally
+    parts = [how]
+    if tally.stored or tally.refused:
+        parts.append(
+            f"{tally.stored} instance{'' if tally.stored == 1 else 's'} stored ({tally.bytes / _MEGABYTE:.1f} MB)"
+        )
+    if tally.refused:
+        parts.append(f"{tally.refused} not stored")
+    return f"{', '.join(parts)} in {monotonic() - start:.2f} s"
+
+
+def _numbers(services: Services, start: float) -> dict[str, object]:
+    tally = services.tally
+    return {
+        "stored": tally.stored,
+        "refused": tally.refused,
+        "echoed": tally.echoed,
+        "bytes": tally.bytes,
+        "seconds": round(monotonic() - start, 3),
+    }

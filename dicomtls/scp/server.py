@@ -1,0 +1,154 @@
+"""A server: it accepts connections, gives each that speaks a thread, and ends gracefully.
+
+The handshake happens in the connection's own thread under its own deadline, so nobody waits for anybody.
+"""
+
+import socket
+import threading
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+from typing import Final
+
+from dicomtls.association.negotiation import AcceptorPolicy
+from dicomtls.connection import listen
+from dicomtls.scp.certificates import CertificateSource
+from dicomtls.scp.connection import Connection, Places, Surroundings, peer_address
+from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.services import StoreOutcome
+from dicomtls.scp.settings import ServerSettings
+from dicomtls.scp.sop_classes import VERIFICATION, storage_sop_classes
+from dicomtls.scp.storage import Storage
+from dicomtls.scp.waiting_room import WaitingRoom, raise_descriptor_limit
+from dicomtls.waiting import Interrupt
+
+_FAREWELL_SECONDS: Final = 5.0
+_LOOK_EVERY_SECONDS: Final = 0.1
+
+
+class Server:
+    """Serves Verification and Storage until it is stopped; `certificates` None serves in clear."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        certificates: CertificateSource | None,
+        storage: Storage,
+        *,
+        on_event: Listener,
+        on_stored: Callable[[StoreOutcome], None] | None = None,
+        tells_details: bool = True,
+    ) -> None:
+        """Listen from now on; raises `MachineError`, `NetworkError` where the address cannot be had."""
+        descriptors = raise_descriptor_limit()
+        listener = listen(settings.host, settings.port)
+        self._settings = settings
+        self._in_clear = certificates is None
+        self._on_event = on_event
+        self._numbers = count(1)
+        self._stop = Interrupt()
+        self._abort = Interrupt()
+        self._threads: set[threading.Thread] = set()
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._surroundings = Surroundings(
+            settings=settings,
+            policy=_policy(settings),
+            certificates=certificates,
+            storage=storage,
+            on_event=on_event,
+            on_stored=on_stored or _ignore,
+            interrupt=self._abort,
+            places=Places(settings.max_associations),
+            tells_details=tells_details,
+        )
+        self.host, self.port = listener.getsockname()[:2]
+        self._room = WaitingRoom(
+            listener,
+            self._stop,
+            patience=settings.handshake_timeout,
+            capacity=min(settings.silent_connections, descriptors or settings.silent_connections),
+        )
+
+    def run(self) -> None:
+        """Accept until `stop`, then let running associations finish, for `grace` seconds at most."""
+        try:
+            while not self._stop.is_set:
+                for sock in self._room.speaking():
+                    self._start(sock)
+                for sock in self._room.expired():
+                    self._drop(sock)
+        finally:
+            self._room.close()
+            self._finish()
+
+    def stop(self) -> None:
+        """Stop accepting; safe in a signal handler and from any thread. A second call ends what still runs."""
+        if self._stop.is_set:
+            self._abort.set()
+        self._stop.set()
+
+    def _finish(self) -> None:
+        self._join(monotonic() + self._settings.grace, until=self._abort)
+        self._abort.set()
+        self._join(monotonic() + _FAREWELL_SECONDS)
+        self._stop.set()  # whatever ended the accepting: nobody is to set it after it is closed
+        with self._lock:
+            self._is_over = True
+            self._close_flags()
+
+    def _close_flags(self) -> None:
+        """Give up the interrupts, unless a thread that hangs on a disk may still look at them; it does it then."""
+        if self._is_over and not self._threads:
+            self._stop.close()
+            self._abort.close()
+
+    def _join(self, deadline: float, until: Interrupt | None = None) -> None:
+        """Wait for the threads; in short steps, since a second signal may end the waiting."""
+        for thread in list(self._threads):
+            while thread.is_alive() and monotonic() < deadline and not (until and until.is_set):
+                thread.join(_LOOK_EVERY_SECONDS)
+
+    def _drop(self, sock: socket.socket) -> None:
+        peer = peer_address(sock)
+        sock.close()
+        code, stage = ("association-timeout", "association") if self._in_clear else ("handshake-timeout", "tls")
+        facts = {"code": code, "stage": stage, "by": "neither"}
+        self._on_event(Event("dropped", "connected and said nothing", Severity.WARNING, peer, facts=facts))
+
+    def _start(self, sock: socket.socket) -> None:
+        connection = Connection(sock, next(self._numbers), self._surroundings)
+        thread = threading.Thread(target=self._run, args=(connection,), daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads
+            self._forget(thread)
+            self._drop(sock)
+
+    def _run(self, connection: Connection) -> None:
+        try:
+            connection.run()
+        finally:
+            self._forget(threading.current_thread())
+
+    def _forget(self, thread: threading.Thread) -> None:
+        with self._lock:
+            self._threads.discard(thread)
+            self._close_flags()
+
+
+def _policy(settings: ServerSettings) -> AcceptorPolicy:
+    known = storage_sop_classes() | {VERIFICATION}
+    return AcceptorPolicy(
+        supports=lambda abstract_syntax: settings.accept_unknown or abstract_syntax in known,
+        # Nothing is decoded here, so every transfer syntax is as good as any other.
+        accepts_transfer_syntax=lambda _abstract_syntax, _transfer_syntax: True,
+        maximum_length=settings.maximum_length,
+        max_operations=settings.max_operations,
+    )
+
+
+def _ignore(outcome: StoreOutcome) -> None:
+    """Nobody wants to know."""
