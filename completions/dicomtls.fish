@@ -1,0 +1,1 @@
+complete --command dicomtls --no-files --arguments "(env _DICOMTLS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) dicomtls)" --condition "env _DICOMTLS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) dicomtls"

@@ -1,0 +1,196 @@
+"""The options of `serve`: whom it lets in, where it puts what it receives, what it does wrong on purpose."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options.association import AssociationTimeout, DIMSETimeout, MaximumLength
+from dicomtls.cli.options.values import path_option, seconds, seconds_or_zero, whole_number
+from dicomtls.errors import UsageError
+from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, check_ae_title, parse_address, parse_port
+
+if TYPE_CHECKING:
+    from dicomtls.cli.options.server_tls import ServerTLSOptions
+    from dicomtls.scp.access import AccessRules
+    from dicomtls.scp.services import Faults
+    from dicomtls.scp.settings import ServerSettings
+    from dicomtls.scp.storage import FolderStorage
+
+_ACCESS = "Access and limits"
+_STORAGE = "Storage"
+_FAULTS = "To test senders with"
+_OUTPUT = "Output"
+_HIGHEST_STATUS = 0xFFFF
+
+
+def _status(text: object) -> int:
+    """Read a DIMSE status, `0xA700` or `A700`; raises `typer.BadParameter`."""
+    try:
+        value = int(str(text), 16)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= _HIGHEST_STATUS:
+        msg = f"{str(text)!r} is not a DIMSE status such as 0xA700"
+        raise typer.BadParameter(msg)
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessOptions:
+    """Where `serve` listens, whom it lets in, and how many at once."""
+
+    listen: Annotated[
+        str | None, option("--listen", metavar="[HOST:]PORT", panel=_ACCESS, help="where to listen; port 0: any free")
+    ] = None
+    aet: Annotated[str | None, option("--aet", metavar="AET", panel=_ACCESS, help="refuse other called AE titles")] = (
+        None
+    )
+    allow: Annotated[
+        tuple[str, ...],
+        option(
+            "--allow",
+            metavar="AET[=sha256:HEX]",
+            panel=_ACCESS,
+            help="refuse other calling AE titles, or this one with another certificate; repeatable",
+        ),
+    ] = ()
+    accept_unknown: Annotated[
+        bool, option("--accept-unknown", panel=_ACCESS, help="accept SOP classes that we do not know")
+    ] = False
+    max_associations: Annotated[
+        int,
+        option(
+            "--max-associations",
+            metavar="N",
+            panel=_ACCESS,
+            parser=whole_number(1, 10_000),
+            help="associations at once",
+        ),
+    ] = 200
+    max_ops: Annotated[
+        int,
+        option(
+            "--max-ops", metavar="N", panel=_ACCESS, parser=whole_number(1, 1000), help="operations under way on each"
+        ),
+    ] = 128
+    grace: Annotated[
+        float,
+        option("--grace", metavar="S", panel=_ACCESS, parser=seconds_or_zero, help="seconds to finish in when stopped"),
+    ] = 10.0
+    connect_timeout: Annotated[
+        float, option("--connect-timeout", metavar="S", panel=_ACCESS, parser=seconds, help="seconds for a handshake")
+    ] = 10.0
+    association_timeout: AssociationTimeout = 30.0
+    dimse_timeout: DIMSETimeout = 60.0
+    max_pdu: MaximumLength = 131_072
+
+    def settings(self, tls: "ServerTLSOptions", faults: "FaultOptions", *, trace: bool) -> "ServerSettings":
+        """Return the settings; with `trace` there is an event for every PDU. Raises `UsageError`."""
+        from dicomtls.scp.settings import ServerSettings
+
+        host, port = self._address(DEFAULT_PLAIN_PORT if tls.no_tls else DEFAULT_TLS_PORT)
+        return ServerSettings(
+            host=host,
+            port=port,
+            access=self._rules(asks_for_certificates=not tls.no_tls and tls.client_auth != "none"),
+            accept_unknown=self.accept_unknown,
+            maximum_length=self.max_pdu,
+            max_operations=self.max_ops,
+            max_associations=self.max_associations,
+            handshake_timeout=self.connect_timeout,
+            association_timeout=self.association_timeout,
+            idle_timeout=self.dimse_timeout,
+            grace=self.grace,
+            warn_days=tls.warn_days,
+            trace=trace,
+            faults=faults.faults(),
+        )
+
+    def _rules(self, *, asks_for_certificates: bool) -> "AccessRules":
+        from dicomtls.scp.access import AccessRules, Allowed
+
+        allowed = tuple(Allowed.parse(text) for text in self.allow)
+        if not asks_for_certificates and any(one.fingerprint for one in allowed):
+            msg = "--allow with a fingerprint lets nobody in where no client certificate is asked for"
+            raise UsageError(msg, hints=("leave out =sha256:..., or ask for certificates with --client-auth and --ca",))
+        return AccessRules(ae_title=check_ae_title(self.aet) if self.aet is not None else None, allowed=allowed)
+
+    def _address(self, default_port: int) -> tuple[str, int]:
+        if self.listen is None:
+            return "", default_port
+        if self.listen.removeprefix(":").isdigit():
+            return "", parse_port(self.listen.removeprefix(":"))
+        return parse_address(self.listen, default_port=default_port)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageOptions:
+    """How instances are kept."""
+
+    layout: Annotated[
+        str | None,
+        option(
+            "--layout",
+            metavar="TEMPLATE",
+            panel=_STORAGE,
+            help="path of each instance, such as {PatientID}/{SOPInstanceUID}.dcm",
+        ),
+    ] = None
+    fsync: Annotated[
+        bool, option("--fsync", panel=_STORAGE, help="answer only when the disk has it: survives a power failure")
+    ] = False
+    on_stored: Annotated[
+        str | None,
+        option(
+            "--on-stored", metavar="COMMAND", panel=_STORAGE, help="run this for each new instance; {path} is its file"
+        ),
+    ] = None
+
+    def storage(self, directory: Path) -> "FolderStorage":
+        """Return the storage in a folder, which is made; raises `UsageError`, `MachineError`."""
+        from dicomtls.scp.layout import DEFAULT_LAYOUT, Layout
+        from dicomtls.scp.storage import FolderStorage
+
+        return FolderStorage(directory, Layout(self.layout or DEFAULT_LAYOUT), durable=self.fsync)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultOptions:
+    """What `serve` does wrong on purpose."""
+
+    refuse: Annotated[bool, option("--refuse", panel=_FAULTS, help="reject every association")] = False
+    status: Annotated[
+        int | None,
+        option("--status", metavar="0xNNNN", panel=_FAULTS, parser=_status, help="answer C-STORE so, and keep nothing"),
+    ] = None
+    delay: Annotated[
+        float,
+        option("--delay", metavar="S", panel=_FAULTS, parser=seconds_or_zero, help="seconds before each response"),
+    ] = 0.0
+    abort_after: Annotated[
+        int | None,
+        option("--abort-after", metavar="N", panel=_FAULTS, parser=whole_number(1), help="abort at the Nth instance"),
+    ] = None
+
+    def faults(self) -> "Faults":
+        """Return what was asked for."""
+        from dicomtls.scp.services import Faults
+
+        return Faults(refuse=self.refuse, status=self.status, delay=self.delay, abort_after=self.abort_after)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogOptions:
+    """How `serve` tells what happens."""
+
+    log_format: Annotated[
+        Literal["text", "json"],
+        option("--log-format", metavar="FORMAT", panel=_OUTPUT, help="of the log on stderr: text or json"),
+    ] = "text"
+    ready_file: Annotated[
+        Path | None,
+        path_option("--ready-file", panel=_OUTPUT, help="write HOST:PORT there when listening; removed at the end"),
+    ] = None

@@ -1,0 +1,108 @@
+"""What a user can say about TLS where we are the client."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options.tls_shared import (
+    CA,
+    CRL,
+    PANEL,
+    Ciphers,
+    Contradiction,
+    Key,
+    Keylog,
+    NoALPN,
+    NoTLS,
+    PassphraseEnv,
+    PassphraseFile,
+    ProfileName,
+    SharedTLSOptions,
+    TLSMax,
+    TLSMin,
+    WarnDays,
+)
+from dicomtls.cli.options.values import path_option
+
+
+@dataclass(frozen=True, kw_only=True)
+class TLSOptions(SharedTLSOptions):
+    """What a user can say about TLS where we are the client."""
+
+    ca: CA = ()
+    cert: Annotated[
+        Path | None,
+        path_option("--cert", panel=PANEL, help="our certificate and its chain, in any format"),
+    ] = None
+    key: Key = None
+    passphrase_file: PassphraseFile = None
+    passphrase_env: PassphraseEnv = None
+    profile: ProfileName = "bcp195"
+    tls_min: TLSMin = None
+    tls_max: TLSMax = None
+    ciphers: Ciphers = None
+    server_name: Annotated[
+        str | None,
+        option("--server-name", metavar="NAME", panel=PANEL, help="name to send and to check, in place of HOST"),
+    ] = None
+    no_verify_name: Annotated[
+        bool, option("--no-verify-name", panel=PANEL, help="accept a certificate for any name")
+    ] = False
+    insecure: Annotated[bool, option("--insecure", panel=PANEL, help="accept any certificate: verify nothing")] = False
+    pin: Annotated[
+        tuple[str, ...],
+        option("--pin", metavar="sha256:HEX", panel=PANEL, help="trust this certificate or public key; repeatable"),
+    ] = ()
+    crl: CRL = ()
+    keylog: Keylog = None
+    no_alpn: NoALPN = False
+    no_sni: Annotated[bool, option("--no-sni", panel=PANEL, help="do not send the server's name")] = False
+    warn_days: WarnDays = 30
+    no_tls: NoTLS = False
+    from_environment: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def _own_settings(self) -> dict[str, Any]:
+        return {
+            "cert": (self.cert,) if self.cert else (),
+            "key": (self.key,) if self.key else (),
+            "server_name": self.server_name,
+            "verify_name": not self.no_verify_name,
+            "insecure": self.insecure,
+            "pins": self.pin,
+            "sni": not self.no_sni,
+        }
+
+    def _relaxations(self) -> Iterator[str]:
+        if self.no_tls:
+            yield "everything is sent in clear (--no-tls)"
+            return
+        if self.insecure:
+            yield "the peer's certificate is not verified (--insecure)"
+        elif self.no_verify_name:
+            yield "the peer's certificate may be for any name (--no-verify-name)"
+        yield from super()._relaxations()
+
+    def _contradictions(self) -> Iterator[Contradiction]:
+        yield from super()._contradictions()
+        yield (
+            self.key is not None and self.cert is None,
+            "--key without --cert: a private key proves nothing without its certificate",
+            "give the certificate with --cert",
+        )
+        yield (
+            self.insecure and bool(self.pin),
+            "--insecure verifies nothing, so --pin would not be looked at",
+            "leave out --insecure: a pin that matches stands for chain and name",
+        )
+        yield (
+            bool(self.pin) and bool(self.crl),
+            "--pin stands for the chain, so --crl would not be looked at",
+            "leave out one of them: who takes the pin away revokes it",
+        )
+        yield (
+            self.insecure and bool(self.crl),
+            "--insecure verifies nothing, so --crl would not be looked at",
+            "leave out one of them",
+        )

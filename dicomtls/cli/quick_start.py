@@ -1,0 +1,56 @@
+"""The lines to type on either side with the files of a new PKI: dicomtls, DCMTK, Orthanc."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from dicomtls.cli.text import Line, Style, Styled
+
+_PORT = 2762
+# DCMTK 3.6.7 offers no ECDSA suite by itself at TLS 1.2.
+_DCMTK_ECDSA = " +cs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+
+
+def lines_to_type(directory: Path, host: str, *, key_type: str, encrypted: bool) -> Iterator[Line]:
+    """Return what to type for a server called `host` and its client; `encrypted` where the keys have a passphrase."""
+    ca, server, client = (_Files(directory, role) for role in ("ca", "server", "client"))
+    ecdsa = _DCMTK_ECDSA if key_type.startswith("ec:") else ""
+    address = shlex.quote(f"[{host}]" if ":" in host else host)
+    yield from _section(
+        "dicomtls",
+        f"dicomtls serve --directory in --ca {ca.cert} --cert {server.cert} --key {server.key}",
+        f"dicomtls echo {address} --ca {ca.cert} --cert {client.cert} --key {client.key}",
+        f"dicomtls store {address} FILES --ca {ca.cert} --cert {client.cert} --key {client.key}",
+    )
+    yield from _section(
+        "DCMTK",
+        f"storescp +tls {server.key} {server.cert} +cf {ca.cert}{ecdsa} {_PORT}",
+        f"echoscu +tls {client.key} {client.cert} +cf {ca.cert}{ecdsa} {shlex.quote(host)} {_PORT}",
+    )
+    if encrypted:
+        yield "Orthanc cannot be given a passphrase: it needs a key without one"
+    else:
+        yield from _section("Orthanc (orthanc.json)", *_orthanc(directory))
+
+
+def _section(heading: str, *lines: str) -> Iterator[Line]:
+    yield (Styled(heading, Style.STRONG),)
+    yield from (f"  {line}" for line in lines)
+
+
+def _orthanc(directory: Path) -> Iterator[str]:
+    from json import dumps
+
+    folder = directory.absolute()
+    yield '"DicomTlsEnabled": true, "DicomTlsRemoteCertificateRequired": true,'
+    yield f'"DicomTlsCertificate": {dumps(str(folder / "server.pem"))},'
+    yield f'"DicomTlsPrivateKey": {dumps(str(folder / "server.key"))},'
+    yield f'"DicomTlsTrustedCertificates": {dumps(str(folder / "ca.pem"))}'
+
+
+class _Files:
+    """How to write the files of one role on a command line."""
+
+    def __init__(self, directory: Path, role: str) -> None:
+        self.cert = shlex.quote(str(directory / f"{role}.pem"))
+        self.key = shlex.quote(str(directory / f"{role}.key"))

@@ -1,0 +1,100 @@
+"""Running a command's body: whatever it ends in becomes one document or a few lines, and an exit status."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dicomtls.cli.documents import TIMES, envelope
+from dicomtls.cli.output import Output
+from dicomtls.cli.text import Line
+from dicomtls.errors import DicomTLSError, ExitStatus, Interrupted
+
+if TYPE_CHECKING:
+    from dicomtls.diagnosis import Diagnosis
+    from dicomtls.scu.attempt import Attempt
+    from dicomtls.waiting import Interrupt
+
+
+@dataclass
+class Report:
+    """What a command has found out so far; its body fills it, also on the way to a failure.
+
+    `is_told` where the body wrote its results as they came, so that only a failure is left to be said.
+    """
+
+    attempt: "Attempt | None" = None
+    values: dict[str, object] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    is_told: bool = False
+
+
+def run(output: Output, body: Callable[[Report], None]) -> int:
+    """Run `body`, write what it reported, and return the exit status; a body fails by raising."""
+    report = Report()
+    failure = _failure_of(body, report)
+    if failure is None and report.is_told:
+        return ExitStatus.SUCCESS
+    document = envelope(output.command, report.attempt, failure, report.values) if output.json else {}
+    if report.attempt is not None:
+        _log_times(output, report.attempt.timing_ms)
+    output.result(document, report.lines)
+    if failure is None:
+        return ExitStatus.SUCCESS
+    output.error(failure)
+    return failure.exit_status
+
+
+def refuse(output: Output, error: DicomTLSError, values: Mapping[str, object] | None = None) -> int:
+    """Report an error that came before any command's body ran; returns the exit status."""
+    failure = _diagnose(error)
+    output.result(envelope(output.command, None, failure, values or {}) if output.json else {}, ())
+    output.error(failure)
+    return failure.exit_status
+
+
+@contextmanager
+def interruptible() -> "Iterator[Interrupt]":
+    """Let the first Ctrl-C raise a flag that the library looks at between writes, and the second end at once.
+
+    An exception out of the middle of a write leaves a TLS connection on which no A-ABORT can be sent any more.
+    """
+    from dicomtls.waiting import Interrupt  # it brings socket, which a usage error does not need
+
+    interrupt = Interrupt()
+
+    def handle(_signal: int, _frame: object) -> None:
+        if interrupt.is_set:
+            raise KeyboardInterrupt
+        interrupt.set()
+
+    previous = signal.getsignal(signal.SIGINT)
+    if previous is not signal.SIG_IGN:  # a shell's background job is to go on
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield interrupt
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        interrupt.close()
+
+
+def _failure_of(body: Callable[[Report], None], report: Report) -> "Diagnosis | None":
+    try:
+        body(report)
+    except KeyboardInterrupt:
+        return _diagnose(Interrupted())
+    except (DicomTLSError, OSError, MemoryError) as error:
+        return _diagnose(error)
+    return None
+
+
+def _diagnose(error: DicomTLSError | OSError | MemoryError) -> "Diagnosis":
+    from dicomtls.diagnosis import diagnose  # only a failure needs its tables
+
+    return diagnose(error)
+
+
+def _log_times(output: Output, timing_ms: Mapping[str, float]) -> None:
+    if timing_ms:
+        output.detail(", ".join(f"{name} {timing_ms[name]:.1f} ms" for name in TIMES if name in timing_ms))

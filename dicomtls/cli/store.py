@@ -1,0 +1,83 @@
+"""`dicomtls store`: send instances to a peer."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dicomtls.cli.command import command
+from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
+from dicomtls.cli.options.store import SendingOptions
+from dicomtls.cli.progress import progress
+from dicomtls.cli.running import Report, interruptible, run
+from dicomtls.cli.store_report import StoreReport
+
+if TYPE_CHECKING:
+    from dicomtls.cli.output import Output
+    from dicomtls.scu.attempt import Attempt, Requestor
+    from dicomtls.scu.instances import Found
+    from dicomtls.scu.ledger import StoreResult
+    from dicomtls.scu.store import StoreOptions
+
+_EXAMPLES = (
+    "dicomtls store PACS@pacs.example study/ --ca hospital-ca.pem",
+    "dicomtls store pacs.example:11112 DICOMDIR --ca ca.pem --associations 4",
+    "find . -name '*.dcm' | dicomtls store localhost --files-from - --ca ca.pem",
+)
+
+
+@command(examples=_EXAMPLES)
+def store(
+    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    paths: Annotated[
+        tuple[Path, ...],
+        typer.Argument(metavar="PATH", help="files, folders with all below them, DICOMDIRs"),
+    ] = (),
+    *,
+    sending: SendingOptions,
+    tls: TLSOptions,
+    association: AssociationOptions,
+    output: OutputOptions,
+) -> int:
+    """Send instances to a peer (C-STORE), byte for byte as they are in their files."""
+    out = output.open("store")
+
+    def body(so_far: Report) -> None:
+        from dicomtls.scu.attempt import Attempt, Requestor
+        from dicomtls.scu.instances import find_instances
+
+        report = StoreReport(out, so_far, sending.report)
+        options, tls_settings, settings = sending.settings(), tls.settings(), association.settings(trace=out.trace)
+        target = association.peer(peer, no_tls=tls.no_tls)
+        tls.announce(out)
+        so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
+        requestor = Requestor(target, tls_settings, settings)
+        found = find_instances(sending.paths(paths))
+        report.found(found)
+        if sending.dry_run:
+            report.planned(found, options)
+            return
+        result = _send(out, requestor, found, options, attempt)
+        report.sent(found, result, attempt, warn_days=tls.warn_days)
+        report.judge(found, result, options)
+
+    return run(out, body)
+
+
+def _send(
+    output: "Output", requestor: "Requestor", found: "Found", options: "StoreOptions", attempt: "Attempt"
+) -> "StoreResult":
+    """Send, and return what became of each instance, also where the user wants to end at once."""
+    from dicomtls.cli.store_tally import Tally
+    from dicomtls.errors import Interrupted
+    from dicomtls.scu.store import store as send
+
+    with (
+        interruptible() as requestor.interrupt,
+        progress(output, instances=len(found.instances), octets=found.bytes) as bar,
+    ):
+        tally = Tally(bar)
+        try:
+            return send(requestor, found.instances, options, attempt=attempt, observer=tally)
+        except KeyboardInterrupt:
+            return tally.broken_off(found.instances, Interrupted())

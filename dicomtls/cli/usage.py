@@ -1,0 +1,105 @@
+"""Mistakes on the command line, in our own words: what is wrong, and what was probably meant."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from typer._click.exceptions import BadParameter, MissingParameter, NoSuchOption
+from typer._click.exceptions import UsageError as ParserError
+
+from dicomtls.errors import UsageError
+
+__all__ = ["ParserError", "no_such_command", "too_many_arguments", "usage_error"]
+
+_DCMTK_OPTIONS = {
+    "-aet": "--calling-aet",
+    "-aec": "--called-aet",
+    "--aetitle": "--calling-aet",
+    "--call": "--called-aet",
+    "-ic": "--insecure",
+    "--ignore-peer-cert": "--insecure",
+    "+cf": "--ca",
+    "--add-cert-file": "--ca",
+    "+cd": "--ca",
+    "--add-cert-dir": "--ca",
+    "+tls": "--key and --cert",
+    "--enable-tls": "--key and --cert",
+    "+tla": "nothing: TLS is on, and a certificate is optional",
+    "--anonymous-tls": "nothing: TLS is on, and a certificate is optional",
+    "-ta": "--association-timeout",
+    "--acse-timeout": "--association-timeout",
+    "-td": "--dimse-timeout",
+    "-to": "--connect-timeout",
+    "--timeout": "--connect-timeout",
+    "-pdu": "--max-pdu",
+    "--max-pdu-size": "--max-pdu",
+}
+"""What those who come from echoscu and storescu type, and what it is called here."""
+
+
+def no_such_command(name: str, path: str, names: Sequence[str]) -> UsageError:
+    """The error for a command that does not exist."""
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"'{path} --help' lists the commands"
+    return UsageError(f"no such command: {name}", hints=(hint,))
+
+
+def too_many_arguments(extra: Sequence[str], path: str) -> UsageError:
+    """The error for arguments that nothing takes."""
+    if extra[0] in _DCMTK_OPTIONS:
+        return _foreign_option(extra[0])
+    # DCMTK's tools take the port as an argument of its own.
+    hint = f"a port is written behind its host: HOST:{extra[0]}" if extra[0].isdecimal() else _help_hint(path)
+    return UsageError(f"too many arguments: {' '.join(extra)}", hints=(hint,))
+
+
+def usage_error(error: ParserError, arguments: Sequence[str], path: str) -> UsageError:
+    """Turn what Typer's parser found wrong with the arguments of the command `path` into our own error."""
+    if isinstance(error, MissingParameter):
+        return UsageError(f"{_name_of(error)} is missing", hints=(*_example_hint(error), _help_hint(path)))
+    if isinstance(error, BadParameter):
+        return UsageError(f"{_name_of(error)}: {_sentence(error.message)}", hints=(_help_hint(path),))
+    if isinstance(error, NoSuchOption):
+        foreign = next((argument for argument in arguments if argument in _DCMTK_OPTIONS), None)
+        return _foreign_option(foreign) if foreign else _no_such_option(error, path)
+    return UsageError(_sentence(error.message), hints=(_help_hint(path),))
+
+
+def _foreign_option(name: str) -> UsageError:
+    return UsageError(f"no such option: {name}", hints=(f"here it is {_DCMTK_OPTIONS[name]}",))
+
+
+def _no_such_option(error: NoSuchOption, path: str) -> UsageError:
+    if error.ctx is not None and error.ctx.parent is None:
+        hint = f"options come after the command: {path} COMMAND {error.option_name}"
+    elif error.possibilities:
+        hint = f"did you mean {error.possibilities[0]}?"
+    else:
+        hint = _help_hint(path)
+    return UsageError(f"no such option: {error.option_name}", hints=(hint,))
+
+
+def _name_of(error: BadParameter) -> str:
+    """What the user calls the parameter: its long option, its argument, or the environment variable it came from."""
+    parameter = error.param
+    if parameter is None:
+        return "the command line"
+    source = error.ctx.get_parameter_source(parameter.name or "") if error.ctx is not None else None
+    if source is not None and source.name == "ENVIRONMENT":
+        return str(parameter.envvar)
+    return max(parameter.opts, key=len) if parameter.param_type_name == "option" else parameter.human_readable_name
+
+
+def _example_hint(error: BadParameter) -> Sequence[str]:
+    """The command's first example, for whoever gave too little."""
+    epilog = getattr(error.ctx.command, "epilog", None) if error.ctx is not None else None
+    return [f"for example: {epilog.splitlines()[0]}"] if epilog else []
+
+
+def _help_hint(path: str) -> str:
+    return f"'{path} --help' explains it"
+
+
+def _sentence(text: str) -> str:
+    """The parser's first sentence as we write them: lower case, no full stop."""
+    first = text.partition(". ")[0]
+    return (first[:1].lower() + first[1:]).rstrip(".")

@@ -1,0 +1,112 @@
+"""Help pages."""
+
+import re
+
+import pytest
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+from dicomtls.cli.app import COMMANDS, main
+from dicomtls.cli.certgen import certgen
+
+EXAMPLE = re.compile(r"^  dicomtls ", re.MULTILINE)
+
+
+PATHS = [(), *((name,) for name in COMMANDS.entries), *(("certgen", name) for name in certgen.entries)]
+
+
+def command_at(path: tuple[str, ...]) -> TyperCommand | TyperGroup:
+    """The command or group that `path` leads to."""
+    found: object = COMMANDS
+    for name in path:
+        assert isinstance(found, TyperGroup)
+        found = found.get_command(typer.Context(found), name)
+    assert isinstance(found, TyperCommand | TyperGroup)
+    return found
+
+
+@pytest.fixture(params=PATHS, ids=lambda path: " ".join(path) or "dicomtls")
+def path(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Each command and group in turn."""
+    way: tuple[str, ...] = request.param
+    return way
+
+
+@pytest.fixture
+def page(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> str:
+    """Its help page."""
+    assert main([*path, "--help"]) == 0
+    return capsys.readouterr().out
+
+
+def test_help_fits_80_columns_in_plain_text(page: str) -> None:
+    """In a pipe no line is wider than 80 columns, and none has colour or trailing spaces."""
+    for line in page.splitlines():
+        assert len(line) <= 80, line
+        assert line == line.rstrip()
+    assert page.isprintable() is False
+    assert "\x1b" not in page
+
+
+def test_help_begins_with_the_usage_and_ends_with_examples(page: str, path: tuple[str, ...]) -> None:
+    """The first line says how to call it; two or three examples that begin with the program's name end the page."""
+    assert page.startswith(" ".join(["Usage: dicomtls", *path]))
+    _, _, examples = page.partition("\nExamples:\n")
+    assert 2 <= len(EXAMPLE.findall(examples)) <= 3
+
+
+def test_short_form_of_help_is_the_same(path: tuple[str, ...], page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """`-h` is `--help`."""
+    assert main([*path, "-h"]) == 0
+    assert capsys.readouterr().out == page
+
+
+def test_every_option_is_on_the_page_with_a_text(path: tuple[str, ...], page: str) -> None:
+    """No option is hidden, undocumented, or written as a sentence with a full stop."""
+    for parameter in command_at(path).params:
+        assert isinstance(parameter, TyperOption | TyperArgument)
+        assert parameter.help
+        assert not parameter.help.endswith(".")
+        names = parameter.opts if isinstance(parameter, TyperOption) else [str(parameter.metavar)]
+        for name in names:
+            assert name in page
+
+
+def test_every_option_has_its_environment_variable(path: tuple[str, ...]) -> None:
+    """DICOMTLS_ and the long name, in capitals."""
+    for parameter in command_at(path).params:
+        if isinstance(parameter, TyperOption) and parameter.expose_value:
+            long = max(parameter.opts, key=len)
+            assert parameter.envvar == "DICOMTLS_" + long[2:].upper().replace("-", "_")
+
+
+def test_options_stand_in_their_panels(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command's own come first, then Peer, TLS, Association and Output."""
+    main(["echo", "--help"])
+    headings = re.findall(r"^(\w+):$", capsys.readouterr().out, re.MULTILINE)
+    assert headings == ["Options", "Peer", "TLS", "Association", "Output", "Examples"]
+
+
+def test_defaults_are_shown_shortly(capsys: pytest.CaptureFixture[str]) -> None:
+    """A default stands behind the text; flags and empty lists have none."""
+    main(["echo", "--help"])
+    page = capsys.readouterr().out
+    assert "seconds for name, TCP and TLS (default: 10)" in page
+    assert "(default: DICOMTLS)" in page
+    assert "(default: False)" not in page
+    assert "(default: [])" not in page
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(60, 60), (200, 100)])
+def test_help_uses_the_terminal_up_to_100_columns(
+    columns: int, expected: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal the page is as wide as that, but no wider than one can read; headings are bold."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    main(["echo", "--help"])
+    page = capsys.readouterr().out
+    assert "\x1b[1mTLS:\x1b[0m" in page
+    plain, _, _ = re.sub(r"\x1b\[\d+m", "", page).partition("Examples:")
+    widest = max(map(len, plain.splitlines()))
+    assert expected - 15 < widest <= expected

@@ -1,0 +1,31 @@
+"""Mistakes on the command line; what the user sees of them is in test_cli_app."""
+
+import pytest
+
+from dicomtls.cli.usage import ParserError, no_such_command, too_many_arguments, usage_error
+
+
+def test_nearest_command_is_suggested() -> None:
+    """A slip of the finger is recognised; what is far from everything gets the way to the list."""
+    assert no_such_command("stor", "dicomtls", ["store", "serve"]).hints == ("did you mean store?",)
+    assert no_such_command("zz", "dicomtls", ["store"]).hints == ("'dicomtls --help' lists the commands",)
+
+
+@pytest.mark.parametrize(
+    ("extra", "hint"),
+    [
+        (["104"], "a port is written behind its host: HOST:104"),
+        (["a", "b"], "'dicomtls echo --help' explains it"),
+        (["+cf"], "here it is --ca"),
+    ],
+)
+def test_argument_that_is_too_much_gets_the_hint_that_fits(extra: list[str], hint: str) -> None:
+    """DCMTK's separate port and its options are what people type first."""
+    assert too_many_arguments(extra, "dicomtls echo").hints == (hint,)
+
+
+def test_unforeseen_complaint_is_written_our_way() -> None:
+    """Whatever the parser says: its first sentence, lower case, no full stop."""
+    error = usage_error(ParserError("Something Odd. And more."), [], "dicomtls echo")
+    assert error.message == "something Odd"
+    assert error.hints == ("'dicomtls echo --help' explains it",)
