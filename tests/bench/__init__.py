@@ -1,0 +1,1 @@
+"""The benchmarks of the README: `python -m tests.bench [--quick] [--only NAME...]`."""
