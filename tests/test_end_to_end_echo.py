@@ -340,7 +340,9 @@ def test_peer_that_closes_right_after_the_handshake(pki: PKI, peer: Peer, versio
     """At TLS 1.3 that may be its answer to our certificate, and the hint says so; at TLS 1.2 it cannot be."""
     with tls_raw_server(server_context(pki), peer) as server:
         result = run_json("echo", server.address, *client_options(pki, pki.client), *exactly(version))
-    assert failure(result) == expected
+    # A peer that closes over unread bytes resets, which CPython before 3.12.3 reports as an end (cpython#115627).
+    found = failure(result)
+    assert (found if found.code != "connection-reset" else found._replace(code="peer-closed")) == expected
     assert ("certificate" in result.json()["error"]["hints"][0]) is (version == "1.3")
 
 

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -79,12 +80,12 @@ def test_private_file_is_never_open_to_others(tmp_path: Path, monkeypatch: pytes
     opened: list[int] = []
     original = os.open
 
-    def opening(path: Path, flags: int, mode: int = 0o777) -> int:
+    def opening(path: Path, flags: int, mode: int = 0o777, **others: Any) -> int:
         if flags & os.O_CREAT:
             opened.append(mode)
             assert flags & os.O_EXCL
             assert flags & os.O_NOFOLLOW
-        return original(path, flags, mode)
+        return original(path, flags, mode, **others)
 
     monkeypatch.setattr(os, "fsync", watching)
     monkeypatch.setattr(os, "open", opening)

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -265,10 +266,10 @@ def test_file_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     make_instances(tmp_path, 2, pixel_bytes=1024)
     real = os.open
 
-    def refuse(path: str, *options: int) -> int:
+    def refuse(path: str, *options: int, **others: Any) -> int:
         if str(path).endswith("00000.dcm"):
             raise PermissionError(13, "Permission denied")
-        return real(path, *options)
+        return real(path, *options, **others)
 
     monkeypatch.setattr(os, "open", refuse)
     found = look(tmp_path)
