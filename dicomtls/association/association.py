@@ -160,6 +160,11 @@ class Association:
             self._dataset_context = context_id if command.has_dataset else None
             return Message(command, self.parameters.contexts[context_id])
 
+    def await_message(self) -> None:
+        """Return when the next command, or whatever comes in its place, is there: `receive` need not wait then."""
+        with _Guard(self):
+            self._channel.await_pdu(MAXIMUM_COMMAND_LENGTH, self._wait_for(self.timeout))
+
     def fragments(self) -> Iterator[memoryview]:
         """Yield the dataset of the message that was received last; each view holds until the next one."""
         while self._dataset_context is not None:

@@ -91,6 +91,16 @@ class Channel:
             self._trace(f"received {_pdu_line(header)}")
         return header
 
+    def await_pdu(self, longest: int, deadline: float | None) -> None:
+        """Return when the next PDU is there as a whole, or its header where that claims more than `longest` bytes.
+
+        Raises as `read_header` does; nothing is taken.
+        """
+        self._need(HEADER_LENGTH, deadline)
+        _, length = parse_header(self._buffer[self._start : self._start + HEADER_LENGTH])
+        if length <= longest:
+            self._need(HEADER_LENGTH + length, deadline, at_most=HEADER_LENGTH + length)
+
     def read_body(self, length: int, deadline: float | None) -> memoryview:
         """Take the header and `length` bytes after it; the view holds until the next read."""
         whole = HEADER_LENGTH + length
