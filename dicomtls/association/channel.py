@@ -20,8 +20,6 @@ from dicomtls.tls import Negotiated, read_failure
 from dicomtls.waiting import Interrupt, Waiter, deadline_in
 
 BUFFER_SIZE = 256 * 1024
-MAXIMUM_CONTROL_PDU = 1024 * 1024
-"""More than 128 presentation contexts with every transfer syntax there is; only A-ASSOCIATE PDUs come near it."""
 
 _SPIN_SECONDS = 0.0003
 _SPIN_CREDIT = 8

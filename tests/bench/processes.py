@@ -61,7 +61,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         try:
             usage = _reap(process)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing may go on running
             process.kill()
             process.wait()
             raise

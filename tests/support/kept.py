@@ -37,7 +37,7 @@ def keep(storage: FolderStorage, *pieces: bytes, head: InstanceHeader | None = N
         for piece in pieces or (DATASET,):
             incoming.write(memoryview(piece))
         return incoming.commit()
-    except BaseException:
+    except BaseException:  # whatever a test throws, as a server does
         incoming.discard()
         raise
 
