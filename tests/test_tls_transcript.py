@@ -1,8 +1,6 @@
 """dicomtls.tls.transcript: what the messages of a handshake tell, hostile ones too, on every Python."""
 
 import json
-import os
-import shutil
 import ssl
 import subprocess
 import sys
@@ -25,6 +23,7 @@ from tests.support.handshakes import DEADLINE, client_settings, connected_socket
 from tests.support.mutations import mutations
 from tests.support.openssl import openssl
 from tests.support.pki import PKI, Identity
+from tests.support.pythons import find_python
 from tests.support.source import REPOSITORY
 
 Message = tuple[str, int, int, bytes]
@@ -302,18 +301,6 @@ def test_flooded_socket_that_is_gone_is_left_alone() -> None:
 
 
 # -- other Pythons ------------------------------------------------------------------------------------------------
-
-
-def find_python(version: str) -> str:
-    """Another interpreter of this machine, on PATH or beside our own under pyenv; the test is skipped without."""
-    versions = Path(os.path.realpath(sys.executable)).parents[2]
-    candidates = [shutil.which(f"python{version}"), *map(str, sorted(versions.glob(f"{version}.*/bin/python")))]
-    for candidate in filter(None, candidates):
-        probe = [candidate, "-c", "import ssl, sys; print('%d.%d' % sys.version_info[:2])"]
-        done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=30)
-        if done.stdout.strip() == version:  # a shim of pyenv may stand there for nothing
-            return candidate
-    pytest.skip(f"there is no Python {version} here")
 
 
 def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
