@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from dicomtls.certificates.chain import arrange
 from dicomtls.certificates.checks import flaws, is_weak_key, remarks, time_flaws
@@ -29,9 +30,9 @@ def remarked(*ders: bytes) -> list[str]:
     return codes(found)
 
 
-def certificate(**others: datetime) -> CertificateDescription:
+def certificate() -> CertificateDescription:
     """A self-signed one for localhost."""
-    return describe(make_certificate(NAMED, **others), now=NOW)
+    return describe(make_certificate(NAMED), now=NOW)
 
 
 def test_dates_are_flaws_when_they_are_over_or_to_come() -> None:
@@ -43,7 +44,7 @@ def test_dates_are_flaws_when_they_are_over_or_to_come() -> None:
 
 def test_purpose_is_a_flaw_only_where_one_is_asked_for() -> None:
     """A certificate for code signing is for neither role."""
-    usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CODE_SIGNING])
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
     one = [describe(make_certificate(NAMED, usage))]
     assert codes(flaws(one, [0], purpose=None, now=NOW)) == []
     assert codes(flaws(one, [0], purpose="server", now=NOW)) == ["wrong-purpose"]

@@ -1,7 +1,8 @@
 """dicomtls.certificates.inventory: whatever a file holds, or one clear error."""
 
+import os
 import tempfile
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from dicomtls.certificates.inventory import key_of, take_inventory
 from dicomtls.errors import CredentialError
-from tests.support.asn1 import pfx
+from tests.support.asn1 import hiding_pfx, pfx
 from tests.support.certificates import make_certificate
 from tests.support.chains import issue
 from tests.support.faults import crl
@@ -91,19 +92,20 @@ def _hostile() -> dict[str, bytes]:
         "deep": b"\x30\x80" * 100_000,
         "deep sequence": b"\x30\x84\x00\x7f\xff\xff" * 100_000,
         "billion": pfx(mac_iterations=1_000_000_000),
+        "billion hidden in encrypted contents": hiding_pfx(1_000_000_000),
         "billion inside": pfx(bag_iterations=1_000_000_000),
     }
 
 
 @pytest.mark.parametrize("name", _hostile())
 def test_hostile_file_is_one_error_in_time(name: str, tmp_path: Path) -> None:
-    """Whatever it is, it is said within two seconds."""
+    """Whatever it is, it is said within two seconds of a processor, a child's included."""
     path = tmp_path / "hostile"
     path.write_bytes(_hostile()[name])
-    started = time.monotonic()
+    started = sum(os.times()[:4])
     with pytest.raises(CredentialError):
         take_inventory(path, answer)
-    assert time.monotonic() - started < 2
+    assert sum(os.times()[:4]) - started < 2
 
 
 @given(data=st.data())
@@ -114,7 +116,5 @@ def test_damage_raises_nothing_but_our_own_error(files: OpenSSLFiles, data: st.D
     original = data.draw(st.sampled_from(paths)).read_bytes()
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(data.draw(mutations(original)))
-        try:
+        with suppress(CredentialError):
             take_inventory(Path(file.name), answer)
-        except CredentialError:
-            pass

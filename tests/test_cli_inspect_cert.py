@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -14,7 +15,7 @@ from tests.support.cli import run_dicomtls
 from tests.support.pki import PASSPHRASE, PKI
 
 
-def document(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, dict[str, object], list[str]]:
+def document(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, dict[str, Any], list[str]]:
     """Exit status, the document, and the codes of its errors."""
     status = main(["inspect-cert", *map(str, arguments), "--json"])
     written = json.loads(capsys.readouterr().out)
@@ -62,7 +63,7 @@ def test_key_must_belong_to_the_certificate(pki: PKI, capsys: pytest.CaptureFixt
 def test_days_that_are_too_few_exit_1(pki: PKI, capsys: pytest.CaptureFixture[str]) -> None:
     """The threshold itself is enough."""
     _, written, _ = document(capsys, pki.server.cert)
-    (certificate,) = written["certificates"]  # type: ignore[misc]  # a list
+    (certificate,) = written["certificates"]
     days = certificate["days_left"]
     assert document(capsys, pki.server.cert, "--min-days", str(days))[0] == 0
     status, _, codes = document(capsys, pki.server.cert, "--min-days", str(days + 1))

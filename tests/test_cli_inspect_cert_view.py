@@ -53,8 +53,11 @@ def test_other_contents_are_shown() -> None:
     inventory = Inventory(
         "request",
         (),
-        (KeyDescription("RSA", 2048, False, "ab"), KeyDescription(None, None, True, None)),
-        (RequestDescription("CN=x", (), "EC", 256, True),),
+        (
+            KeyDescription("RSA", 2048, encrypted=False, spki_sha256="ab"),
+            KeyDescription(None, None, encrypted=True, spki_sha256=None),
+        ),
+        (RequestDescription("CN=x", (), "EC", 256, signature_valid=True),),
         (CRLDescription("CN=ca", None, None, None, 1),),
     )
     shown = text(other_lines(inventory))

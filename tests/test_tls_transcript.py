@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import subprocess
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from tests.support.handshakes import DEADLINE, client_settings, connected_socket
 from tests.support.mutations import mutations
 from tests.support.openssl import openssl
 from tests.support.pki import PKI, Identity
-from tests.support.pythons import find_python
+from tests.support.pythons import find_python, run_on
 from tests.support.source import REPOSITORY
 
 Message = tuple[str, int, int, bytes]
@@ -305,17 +304,8 @@ def test_flooded_socket_that_is_gone_is_left_alone() -> None:
 
 def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
     """What both ends say of each case on that Python."""
-    done = subprocess.run(
-        [python, "-W", "error", str(REPOSITORY / "tests" / "support" / "verdicts.py")],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-        env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
+    said = run_on(python, str(REPOSITORY / "tests" / "support" / "verdicts.py"), stdin=json.dumps(cases))
+    found: list[Any] = json.loads(said)
     return found
 
 

@@ -2,8 +2,8 @@
 
 import json
 import ssl
-import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -14,15 +14,14 @@ from dicomtls.tls.verdict import Leave, Question, judge
 from tests.support.chains import issue
 from tests.support.faults import Case, cases
 from tests.support.pki import PKI
-from tests.support.pythons import find_python
-from tests.support.source import REPOSITORY
+from tests.support.pythons import find_python, run_on
 
 _CASES = cases()
 
 
-def question(case: Case, **others: object) -> Question:
+def question(case: Case, **others: Any) -> Question:
     """The case's chain, trusted by nothing but what the chain itself ends in unless `others` say more."""
-    values = {
+    values: dict[str, Any] = {
         "chain": tuple(one.der for one in case.chain),
         "role": case.role,
         "settings": TLSSettings(),
@@ -31,10 +30,10 @@ def question(case: Case, **others: object) -> Question:
         "anchors": (case.anchor.der,),
         **others,
     }
-    return Question(**values)  # type: ignore[arg-type]  # by name, each of its own type
+    return Question(**values)
 
 
-def verify_code(case: Case, leave: Leave = Leave.NOTHING, *, strict: bool = False, **others: object) -> int | None:
+def verify_code(case: Case, leave: Leave = Leave.NOTHING, *, strict: bool = False, **others: Any) -> int | None:
     """OpenSSL's code, None where the chain is accepted."""
     facts = judge(question(case, **others), leave=leave, strict=strict)
     return None if facts is None else facts.verify_code
@@ -89,17 +88,7 @@ def _judged_on(python: str) -> list[str]:
         for case in _CASES.values()
         if case.role == "server" and not case.crl
     ]
-    done = subprocess.run(
-        [python, "-W", "error", "-c", _SCRIPT],
-        input=json.dumps(judged),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-        env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return run_on(python, "-c", _SCRIPT, stdin=json.dumps(judged)).split()
 
 
 @pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
@@ -120,7 +109,7 @@ def test_weak_key_depends_on_the_profile(pki: PKI) -> None:
     """RSA 1024 is refused at security level 2, and not at 0 nor where strength is left out."""
     chain = (ssl.PEM_cert_to_DER_cert(pki.weak_key.leaf.read_text()),)
     case = _CASES["good"]
-    others = {"chain": chain, "anchors": (), "has_rsa_key": True}
+    others: dict[str, Any] = {"chain": chain, "anchors": (), "has_rsa_key": True}
     assert verify_code(case, settings=TLSSettings(ca=(pki.ca,)), **others) == 66
     assert verify_code(case, Leave.STRENGTH, settings=TLSSettings(ca=(pki.ca,)), **others) is None
     old = TLSSettings(ca=(pki.ca,), profile="bcp195-2015")

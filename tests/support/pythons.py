@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.source import REPOSITORY
+
 
 def find_python(version: str) -> str:
     """Another interpreter of this machine, on PATH or beside our own under pyenv; the test is skipped without."""
@@ -19,3 +21,18 @@ def find_python(version: str) -> str:
         if done.stdout.strip() == version:  # a shim of pyenv may stand there for nothing
             return candidate
     pytest.skip(f"there is no Python {version} here")
+
+
+def run_on(python: str, *arguments: str, stdin: str) -> str:
+    """What that Python writes when it runs these arguments in this tree, with every warning an error."""
+    done = subprocess.run(
+        [python, "-W", "error", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
