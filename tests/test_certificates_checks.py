@@ -1,6 +1,7 @@
 """dicomtls.certificates.checks: what is said of certificates one by one."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -80,6 +81,21 @@ def test_order_and_strangers_are_remarked() -> None:
     assert remarked(leaf.der, root.der) == []
     assert "wrong-order" in remarked(root.der, leaf.der)
     assert "not-in-chain" in remarked(leaf.der, root.der, stranger.der)
+
+
+def test_weak_strength_is_a_flaw() -> None:
+    """Of the key, and of the signature unless it is a root's own."""
+    weak = replace(certificate(), key_type="RSA", key_bits=1024, signature_hash="sha1", self_signed=False)
+    assert codes(flaws([weak], [0], purpose=None, now=NOW)) == ["weak-key", "weak-signature"]
+    root = replace(certificate(), signature_hash="sha1", is_ca=True)
+    assert codes(flaws([certificate(), root], [0, 1], purpose=None, now=NOW)) == []
+
+
+def test_odd_serial_number_and_unreadable_dates_are_remarked() -> None:
+    """Each with what it breaks."""
+    odd = replace(certificate(), serial="-01", not_after=None, days_left=None)
+    found = codes(remarks([odd], arrange([odd])))
+    assert found == ["unreadable-field", "strict-serial-number"]
 
 
 def test_weak_key_is_one_below_security_level_2() -> None:

@@ -117,6 +117,14 @@ def test_two_sources_of_a_passphrase_are_refused(pki: PKI) -> None:
     assert run_dicomtls("inspect-cert", pki.server.cert, *options).exit_status == 2
 
 
+def test_retired_profile_is_warned_of(pki: PKI) -> None:
+    """And judges by its own security level; one that there is not is exit 2."""
+    result = run_dicomtls("inspect-cert", pki.weak_key.leaf, "--ca", pki.ca, "--profile", "bcp195-2015")
+    assert "dicomtls: warning: --profile bcp195-2015 is retired" in result.stderr
+    assert (result.exit_status, "no errors" in result.stdout) == (0, True)
+    assert run_dicomtls("inspect-cert", pki.weak_key.leaf, "--profile", "nosuch").exit_status == 2
+
+
 def test_list_that_is_old_is_an_error(pki: PKI, capsys: pytest.CaptureFixture[str]) -> None:
     """Looked at by itself; a current one is none."""
     assert document(capsys, pki.expired_crl)[2] == ["crl-expired"]

@@ -61,11 +61,13 @@ def inspect_cert(
     if passphrase_file is not None and passphrase_env is not None:
         msg = "--passphrase-file and --passphrase-env contradict each other"
         raise UsageError(msg, hints=("give one of them",))
+    from dicomtls.profiles import find_profile
     from dicomtls.tls import TLSSettings
 
+    out, chosen = output.open("inspect-cert"), find_profile(profile)
+    if chosen.retired:
+        out.warning(f"--profile {chosen.name} is retired: {chosen.title}")
     source = passphrase_source(passphrase_file, passphrase_env)
     settings = TLSSettings(ca=ca, crl=crl, profile=profile, passphrase=source)
-    inspector = Inspector(
-        output.open("inspect-cert"), settings, host, purpose, key, min_days, save, force=force, timeout=connect_timeout
-    )
+    inspector = Inspector(out, settings, host, purpose, key, min_days, save, force=force, timeout=connect_timeout)
     return inspector.run(targets)

@@ -46,8 +46,9 @@ def finding_lines(findings: "Sequence[Finding]") -> Iterator[Line]:
             yield f"  {hint}"
     if len(told) > _MOST_FINDINGS:
         yield f"and {len(told) - _MOST_FINDINGS} more findings: --json has them all"
-    if not any(finding.severity == "error" for finding in findings):
-        yield (Styled("nothing wrong was found", Style.GOOD),)
+    severities = {finding.severity for finding in findings}
+    if "error" not in severities:
+        yield (Styled("no errors" if "warning" in severities else "nothing wrong was found", Style.GOOD),)
     missing = [finding for finding in findings if finding.code.startswith("not-checked-")]
     if missing:
         yield "not checked: " + "; ".join(_not_checked(finding) for finding in missing)

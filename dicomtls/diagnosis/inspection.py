@@ -17,6 +17,7 @@ from dicomtls.certificates.findings import Finding, Severity
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.handshake import classify
 from dicomtls.errors import HandshakeFacts
+from dicomtls.profiles import find_profile
 from dicomtls.tls.negotiated import PeerCertificate
 from dicomtls.tls.settings import TLSSettings
 from dicomtls.tls.verdict import Leave, Question, judge
@@ -181,7 +182,11 @@ class _Verifier:
             yield from self._name_flaw()
         for flaw in flaws(self._certificates, self._path, purpose=self._expectation.purpose, now=self._now):
             # What OpenSSL accepts makes no handshake fail: an expired root above a trusted intermediate, say.
-            severity = Severity.ERROR if errors else Severity.WARNING
+            is_weakness = _LEAVE.get(flaw.code) is Leave.STRENGTH
+            tolerated = not errors or (
+                is_weakness and not find_profile(self._expectation.settings.profile).security_level
+            )
+            severity = Severity.WARNING if tolerated else Severity.ERROR
             if flaw.code not in told or flaw.certificate != self._culprit(flaw.code):
                 yield replace(flaw, severity=severity)
         yield from self._strict(told)
