@@ -1,10 +1,7 @@
 """dicomtls.tls.transcript: what the messages of a handshake tell, hostile ones too, on every Python."""
 
 import json
-import os
-import shutil
 import ssl
-import subprocess
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +22,7 @@ from tests.support.handshakes import DEADLINE, client_settings, connected_socket
 from tests.support.mutations import mutations
 from tests.support.openssl import openssl
 from tests.support.pki import PKI, Identity
+from tests.support.pythons import find_python, run_on
 from tests.support.source import REPOSITORY
 
 Message = tuple[str, int, int, bytes]
@@ -291,31 +289,10 @@ def test_callback_takes_sockets_that_nobody_watches() -> None:
 # -- other Pythons ------------------------------------------------------------------------------------------------
 
 
-def find_python(version: str) -> str:
-    """Another interpreter of this machine, on PATH or beside our own under pyenv; the test is skipped without."""
-    versions = Path(os.path.realpath(sys.executable)).parents[2]
-    candidates = [shutil.which(f"python{version}"), *map(str, sorted(versions.glob(f"{version}.*/bin/python")))]
-    for candidate in filter(None, candidates):
-        probe = [candidate, "-c", "import ssl, sys; print('%d.%d' % sys.version_info[:2])"]
-        done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=30)
-        if done.stdout.strip() == version:  # a shim of pyenv may stand there for nothing
-            return candidate
-    pytest.skip(f"there is no Python {version} here")
-
-
 def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
     """What both ends say of each case on that Python."""
-    done = subprocess.run(
-        [python, "-W", "error", str(REPOSITORY / "tests" / "support" / "verdicts.py")],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-        env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
+    said = run_on(python, str(REPOSITORY / "tests" / "support" / "verdicts.py"), stdin=json.dumps(cases))
+    found: list[Any] = json.loads(said)
     return found
 
 

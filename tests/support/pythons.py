@@ -1,0 +1,38 @@
+"""Other interpreters of this machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.source import REPOSITORY
+
+
+def find_python(version: str) -> str:
+    """Another interpreter of this machine, on PATH or beside our own under pyenv; the test is skipped without."""
+    versions = Path(os.path.realpath(sys.executable)).parents[2]
+    candidates = [shutil.which(f"python{version}"), *map(str, sorted(versions.glob(f"{version}.*/bin/python")))]
+    for candidate in filter(None, candidates):
+        probe = [candidate, "-c", "import ssl, sys; print('%d.%d' % sys.version_info[:2])"]
+        done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=30)
+        if done.stdout.strip() == version:  # a shim of pyenv may stand there for nothing
+            return candidate
+    pytest.skip(f"there is no Python {version} here")
+
+
+def run_on(python: str, *arguments: str, stdin: str) -> str:
+    """What that Python writes when it runs these arguments in this tree, with every warning an error."""
+    done = subprocess.run(
+        [python, "-W", "error", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
