@@ -82,7 +82,7 @@ class LazyGroup(TyperGroup):
         entry = self.entries.get(cmd_name)
         if entry is None:
             return None
-        found = getattr(import_module(entry.module), cmd_name)
+        found = getattr(import_module(entry.module), cmd_name.replace("-", "_"))
         assert isinstance(found, TyperCommand | TyperGroup)  # noqa: S101 -- our own table
         return found
 
