@@ -1,10 +1,6 @@
 """dicomtls.tls.transcript: what the messages of a handshake tell, hostile ones too, on every Python."""
 
-import json
-import os
-import shutil
 import ssl
-import subprocess
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -25,13 +21,12 @@ from tests.support.handshakes import DEADLINE, client_settings, connected_socket
 from tests.support.mutations import mutations
 from tests.support.openssl import openssl
 from tests.support.pki import PKI, Identity
-from tests.support.source import REPOSITORY
+from tests.support.pythons import OTHER_PYTHONS, find_python, verdicts
 
 Message = tuple[str, int, int, bytes]
 
 HEADER, ALERT, HANDSHAKE = 256, 21, 22
 TLS_12, TLS_13 = 0x0303, 0x0304
-OTHER_PYTHONS = ("3.12", "3.13", "3.14")
 
 
 @cache
@@ -302,34 +297,6 @@ def test_flooded_socket_that_is_gone_is_left_alone() -> None:
 
 
 # -- other Pythons ------------------------------------------------------------------------------------------------
-
-
-def find_python(version: str) -> str:
-    """Another interpreter of this machine, on PATH or beside our own under pyenv; the test is skipped without."""
-    versions = Path(os.path.realpath(sys.executable)).parents[2]
-    candidates = [shutil.which(f"python{version}"), *map(str, sorted(versions.glob(f"{version}.*/bin/python")))]
-    for candidate in filter(None, candidates):
-        probe = [candidate, "-c", "import ssl, sys; print('%d.%d' % sys.version_info[:2])"]
-        done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=30)
-        if done.stdout.strip() == version:  # a shim of pyenv may stand there for nothing
-            return candidate
-    pytest.skip(f"there is no Python {version} here")
-
-
-def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
-    """What both ends say of each case on that Python."""
-    done = subprocess.run(
-        [python, "-W", "error", str(REPOSITORY / "tests" / "support" / "verdicts.py")],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=50,
-        env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
-    return found
 
 
 def plain_authority(directory: Path) -> tuple[Path, Identity]:

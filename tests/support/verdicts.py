@@ -27,7 +27,7 @@ from dicomtls.tls import (
 from dicomtls.waiting import Waiter, deadline_in
 
 _SECONDS = 20.0
-_PATHS = frozenset({"ca", "cert", "key"})
+_PATHS = frozenset({"ca", "cert", "key", "crl"})
 
 
 def main() -> None:

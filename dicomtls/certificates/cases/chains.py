@@ -146,6 +146,9 @@ def _anchors(shop: Workshop) -> Iterator[Case]:
     yield Case("expired-root", "the anchor itself expired a month ago", "expired", (shop.leaf(expired),), expired)
     weak = shop.authority("weak-root", key_kind=WEAK_KEY)
     yield Case("weak-root", "the anchor has an RSA key of 1024 bits", "weak-key", (shop.leaf(weak),), weak)
+    mute = shop.authority("mute-root", usages=("crl_sign",))
+    title = "the anchor's keyUsage does not allow it to sign certificates"
+    yield Case("root-no-key-cert-sign", title, "invalid-ca", (shop.leaf(mute),), mute)
     leaf = shop.leaf(middle)
     yield Case(
         "other-anchor", "a good chain, where another root is trusted", "incomplete-chain", (leaf, middle.der), other

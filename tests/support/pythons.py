@@ -1,0 +1,43 @@
+"""The other Pythons of this machine, and what dicomtls says there of handshakes with itself."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.source import REPOSITORY
+
+OTHER_PYTHONS = ("3.12", "3.13", "3.14")
+
+
+def find_python(version: str) -> str:
+    """Another interpreter of this machine, on PATH or beside our own under pyenv; the test is skipped without."""
+    versions = Path(os.path.realpath(sys.executable)).parents[2]
+    candidates = [shutil.which(f"python{version}"), *map(str, sorted(versions.glob(f"{version}.*/bin/python")))]
+    for candidate in filter(None, candidates):
+        probe = [candidate, "-c", "import ssl, sys; print('%d.%d' % sys.version_info[:2])"]
+        done = subprocess.run(probe, capture_output=True, text=True, check=False, timeout=30)
+        if done.stdout.strip() == version:  # a shim of pyenv may stand there for nothing
+            return candidate
+    pytest.skip(f"there is no Python {version} here")
+
+
+def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
+    """What both ends say of each case on that Python."""
+    done = subprocess.run(
+        [python, "-W", "error", str(REPOSITORY / "tests" / "support" / "verdicts.py")],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+        env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[Any] = json.loads(done.stdout)
+    return found
