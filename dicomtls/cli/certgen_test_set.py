@@ -56,7 +56,7 @@ def _summary(directory: Path, made: "CaseSet") -> Iterator[Line]:
         Styled(f"wrote {len(made.cases)} cases into {directory}:", Style.GOOD),
         f" {len(made.cases) - len(faults)} that must pass, {len(faults)} with one fault each ({codes} error codes)",
     )
-    yield "  index.json       each case: file, key, ca, crl, host, purpose, the code it must give (null: none), title"
+    yield "  index.json       of each case: file, key, ca, crl, host, purpose, title, and the code it must give"
     yield "  server/ client/  the chains, as that side sends them"
     yield "  keys/ ca/ crl/   their keys; what the other side trusts; the revocation lists that it has"
     yield "  for tests only   the keys lie there unencrypted: let no system that matters trust ca/"
@@ -69,6 +69,7 @@ def _lines_to_type(directory: Path) -> Iterator[str]:
     ca, cert, key = (
         shlex.quote(str(directory / name)) for name in ("ca/root.pem", "server/expired.pem", "keys/rsa-2048.key")
     )
-    # OpenSSL itself loads no certificate with a weak key or signature above security level 0.
-    yield f"openssl s_server -accept {_PORT} -cert {cert} -key {key} -cipher DEFAULT:@SECLEVEL=0"
+    yield f"openssl s_server -accept {_PORT} -cert {cert} -key {key}"
     yield f"dicomtls echo localhost:{_PORT} --ca {ca}"
+    yield "# to send a longer chain, s_server wants -cert_chain too, with the same file"
+    yield "# to load a weak key or signature, it wants -cipher DEFAULT:@SECLEVEL=0"
