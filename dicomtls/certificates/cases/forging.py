@@ -15,7 +15,7 @@ _VERSION, _EXTENSIONS = 0xA0, 0xA3
 _SHA1_WITH_RSA = bytes.fromhex("300d06092a864886f70d0101050500")
 _ALGORITHM = 1
 """Where the signature's algorithm stands in a TBSCertificate, once its version is left out."""
-_SHORT = 0x80
+_LONG_FORM = 0x80
 
 
 def with_sha1(der: bytes, issuer: Authority) -> bytes:
@@ -52,9 +52,6 @@ def _signed(fields: Sequence[Element], issuer: Authority, algorithm: bytes, dige
 
 
 def _element(tag: int, content: bytes) -> bytes:
-    """Write a type-length-value in DER (X.690 section 8.1.3)."""
-    size = len(content)
-    if size < _SHORT:
-        return bytes([tag, size]) + content
-    digits = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes([tag, _SHORT | len(digits)]) + digits + content
+    """Write a type-length-value in DER (X.690 section 8.1.3.5); nothing in a certificate's outside is short."""
+    digits = len(content).to_bytes((len(content).bit_length() + 7) // 8)
+    return bytes([tag, _LONG_FORM | len(digits)]) + digits + content
