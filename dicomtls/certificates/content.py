@@ -77,6 +77,20 @@ class Contents:
     others: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     is_empty: bool = False
+    is_bundle: bool = False
+
+    @property
+    def is_useless(self) -> bool:
+        """Whether there is nothing in it that we can read."""
+        return not (self.certificates or self.keys or self.archives or self.crls or self.requests)
+
+    def slug(self) -> str:
+        """Say for programs what the file is; what it holds first of these, where it holds several."""
+        if self.archives:
+            return "pkcs12"
+        if self.certificates:
+            return "pkcs7" if self.is_bundle else "certificate" if len(self.certificates) == 1 else "chain"
+        return "request" if self.requests else "crl" if self.crls else "private-key"
 
     def kind(self) -> str:
         """Say in words what the file is: `a private key`, `2 certificates and a private key`."""
@@ -192,6 +206,7 @@ def _sort_bundle(der: bytes, contents: Contents) -> None:
         contents.others.append("a PKCS#7 file without certificates")
     else:
         contents.certificates += [certificate.public_bytes(Encoding.DER) for certificate in certificates]
+        contents.is_bundle = True
 
 
 def _name_label(label: str) -> str:

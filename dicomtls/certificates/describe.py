@@ -26,6 +26,7 @@ from dicomtls.certificates.fields import (
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 __all__ = [
     "CertificateDescription",
@@ -80,8 +81,8 @@ class CertificateDescription:
             "subject": self.subject,
             "issuer": self.issuer,
             "serial": self.serial,
-            "not_before": _iso(self.not_before),
-            "not_after": _iso(self.not_after),
+            "not_before": iso(self.not_before),
+            "not_after": iso(self.not_after),
             "days_left": self.days_left,
             "dns_names": list(self.dns_names),
             "ip_addresses": list(self.ip_addresses),
@@ -196,14 +197,19 @@ def _serial(number: int) -> str:
     return ("-" if number < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
 
 
-def _iso(moment: datetime | None) -> str | None:
+def iso(moment: datetime | None) -> str | None:
+    """Write a date in ISO 8601, UTC, to the second."""
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
 
 
 def _key(certificate: "x509.Certificate") -> tuple[str, int | None]:
+    return key_and_size(certificate.public_key())
+
+
+def key_and_size(key: "PublicKeyTypes") -> tuple[str, int | None]:
+    """Name a public key's algorithm, and its size in bits where it has one."""
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
-    key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         return "RSA", key.key_size
     if isinstance(key, ec.EllipticCurvePublicKey):

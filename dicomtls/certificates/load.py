@@ -60,8 +60,8 @@ def load_identity(cert: Path, key: Path | None, passphrase: Passphrase | None) -
     Raises `CredentialError`: `unreadable-file`, `not-a-certificate`, `no-private-key`, `key-mismatch`,
     `passphrase-needed`, `bad-passphrase`.
     """
-    cert_file = _CredentialFile(cert, passphrase)
-    key_file = cert_file if key is None or key == cert else _CredentialFile(key, passphrase)
+    cert_file = CredentialFile(cert, passphrase)
+    key_file = cert_file if key is None or key == cert else CredentialFile(key, passphrase)
     certificates = cert_file.certificates()
     if not certificates:
         raise _no_certificate(cert_file, key_file)
@@ -78,7 +78,7 @@ def load_certificates(path: Path, passphrase: Passphrase | None = None) -> list[
     """
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
         return _certificates_in_folder(path)
-    file = _CredentialFile(path, passphrase)
+    file = CredentialFile(path, passphrase)
     certificates = file.certificates()
     if not certificates:
         raise _no_certificate(file)
@@ -87,7 +87,7 @@ def load_certificates(path: Path, passphrase: Passphrase | None = None) -> list[
 
 def load_crls(path: Path) -> list[bytes]:
     """Load every certificate revocation list of a file, as DER; raises `CredentialError` (`unreadable-file`)."""
-    file = _CredentialFile(path, None)
+    file = CredentialFile(path, None)
     file.check_damage()
     if not file.contents.crls:
         msg = f"{path} is {file.contents.kind()}, not a certificate revocation list (CRL)"
@@ -95,7 +95,7 @@ def load_crls(path: Path) -> list[bytes]:
     return file.contents.crls
 
 
-class _CredentialFile:
+class CredentialFile:
     """One file, what was recognised in it, and the passphrase that was asked for it, once."""
 
     def __init__(self, path: Path, passphrase: Passphrase | None) -> None:
@@ -217,7 +217,7 @@ def _certificates_in_folder(directory: Path) -> list[bytes]:
 
 
 def _matching_pair(
-    cert_file: _CredentialFile, certificates: list[x509.Certificate], key_file: _CredentialFile
+    cert_file: CredentialFile, certificates: list[x509.Certificate], key_file: CredentialFile
 ) -> tuple[x509.Certificate, PrivateKeyTypes]:
     first: PrivateKeyTypes | None = None
     for key in key_file.private_keys():
@@ -266,7 +266,7 @@ def _identity(chain: list[x509.Certificate], key: PrivateKeyTypes) -> PEMIdentit
     )
 
 
-def _no_certificate(file: _CredentialFile, key_file: _CredentialFile | None = None) -> CredentialError:
+def _no_certificate(file: CredentialFile, key_file: CredentialFile | None = None) -> CredentialError:
     """Say what the file is, and where it belongs."""
     path, contents = file.path, file.contents
     hints = conversion_hints(contents, shlex.quote(str(path)))
@@ -283,7 +283,7 @@ def _no_certificate(file: _CredentialFile, key_file: _CredentialFile | None = No
     return CredentialError(msg, code="not-a-certificate", hints=hints, evidence={"path": str(path)})
 
 
-def _no_key(cert_file: _CredentialFile, key_file: _CredentialFile) -> CredentialError:
+def _no_key(cert_file: CredentialFile, key_file: CredentialFile) -> CredentialError:
     path, contents = key_file.path, key_file.contents
     evidence = {"path": str(path)}
     if key_file is cert_file:
@@ -298,20 +298,20 @@ def _no_key(cert_file: _CredentialFile, key_file: _CredentialFile) -> Credential
 
 
 def _mismatch(
-    cert_file: _CredentialFile, certificate: x509.Certificate, key_file: _CredentialFile, key: PrivateKeyTypes
+    cert_file: CredentialFile, certificate: x509.Certificate, key_file: CredentialFile, key: PrivateKeyTypes
 ) -> CredentialError:
     msg = f"the private key in {key_file.path} belongs to no certificate in {cert_file.path}"
     evidence = {
         "certificate": str(cert_file.path),
         "certificate_spki_sha256": spki_sha256(certificate.public_bytes(Encoding.DER)),
         "key": str(key_file.path),
-        "key_spki_sha256": _key_digest(key),
+        "key_spki_sha256": key_digest(key),
     }
     hints = ("look for the key that the certificate was requested with, or request a new certificate",)
     return CredentialError(msg, code="key-mismatch", hints=hints, evidence=evidence)
 
 
-def _key_digest(key: PrivateKeyTypes) -> str:
+def key_digest(key: PrivateKeyTypes) -> str:
     """SHA-256 of the public half's SubjectPublicKeyInfo, in hex: what `spki_sha256` gives for its certificate."""
     info = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(info).hexdigest()

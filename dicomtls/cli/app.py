@@ -20,6 +20,7 @@ COMMANDS = LazyGroup(
         "store": Entry("dicomtls.cli.store", "send instances to a peer (C-STORE)"),
         "serve": Entry("dicomtls.cli.serve", "receive instances into a folder"),
         "certgen": Entry("dicomtls.cli.certgen", "make keys and certificates"),
+        "inspect-cert": Entry("dicomtls.cli.inspect_cert", "look at certificates, in files or of a peer"),
         "demo": Entry("dicomtls.cli.demo", "see it all work on this machine"),
     },
     summary="DICOM over TLS: associations, certificates, and a plain answer to why two systems do not talk.",

@@ -42,7 +42,7 @@ def _load_converted(context: ssl.SSLContext, cert: Path, key: Path | None, passp
     from dicomtls.certificates.load import load_identity as convert  # only where OpenSSL refused
 
     identity = convert(cert, key, passphrase)
-    with _as_path(identity.chain_pem + identity.key_pem) as path:
+    with as_path(identity.chain_pem + identity.key_pem) as path:
         try:
             context.load_cert_chain(path, password=lambda: identity.key_passphrase)
         except (ssl.SSLError, OSError) as error:
@@ -64,7 +64,7 @@ _REFUSAL_HINTS = (
 
 
 @contextmanager
-def _as_path(content: bytes) -> Iterator[str]:
+def as_path(content: bytes) -> Iterator[str]:
     """Give OpenSSL, which takes only paths, a name for bytes that never touch a disk where that can be had."""
     if hasattr(os, "memfd_create"):
         descriptor = os.memfd_create("dicomtls", os.MFD_CLOEXEC)
@@ -107,7 +107,7 @@ def load_crl(context: ssl.SSLContext, path: Path) -> None:
     from dicomtls.certificates.load import load_crls
 
     pem = b"".join(_crl_to_pem(der) for der in load_crls(path))
-    with _as_path(pem) as name:
+    with as_path(pem) as name:
         context.load_verify_locations(cafile=name)
 
 

@@ -1,0 +1,72 @@
+"""`dicomtls inspect-cert`: what is in a file of certificates, or in a peer's chain, and would a handshake take it?"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+from dicomtls.cli.command import command
+from dicomtls.cli.declaring import option
+from dicomtls.cli.inspect_cert_target import Inspector
+from dicomtls.cli.options import OutputOptions
+from dicomtls.cli.options.tls_shared import CA, CRL, PANEL, PassphraseEnv, PassphraseFile, ProfileName
+from dicomtls.cli.options.values import path_option, seconds, whole_number
+from dicomtls.cli.passphrase import passphrase_source
+from dicomtls.errors import UsageError
+
+_EXAMPLES = (
+    "dicomtls inspect-cert server.pem",
+    "dicomtls inspect-cert server.pem --ca ca.pem --host pacs.example --purpose server",
+    "dicomtls inspect-cert pacs.example:2762 --ca ca.pem --min-days 30 --json",
+    "dicomtls inspect-cert /etc/dicom/certificates/",
+)
+
+_Purpose: TypeAlias = Literal["server", "client"]
+
+
+@command(examples=_EXAMPLES)
+def inspect_cert(
+    targets: Annotated[
+        tuple[str, ...],
+        typer.Argument(metavar="TARGET", help="file or folder of certificates and keys, else a peer: HOST[:PORT]"),
+    ],
+    *,
+    ca: CA = (),
+    host: Annotated[
+        str | None, option("--host", metavar="NAME", panel=PANEL, help="name that the leaf must have; a peer's: HOST")
+    ] = None,
+    key: Annotated[
+        Path | None, path_option("--key", panel=PANEL, help="private key that must belong to the leaf")
+    ] = None,
+    purpose: Annotated[
+        _Purpose | None, option("--purpose", metavar="ROLE", panel=PANEL, help="server or client; a peer's: server")
+    ] = None,
+    crl: CRL = (),
+    profile: ProfileName = "bcp195",
+    passphrase_file: PassphraseFile = None,
+    passphrase_env: PassphraseEnv = None,
+    min_days: Annotated[
+        int | None, option("--min-days", metavar="N", parser=whole_number(0), help="fail below so many days left")
+    ] = None,
+    save: Annotated[Path | None, path_option("--save", help="keep a peer's chain as PEM")] = None,
+    force: Annotated[bool, option("--force", help="let --save replace a file")] = False,
+    connect_timeout: Annotated[
+        float, option("--connect-timeout", metavar="S", parser=seconds, help="seconds for name, TCP and TLS")
+    ] = 10.0,
+    output: OutputOptions,
+) -> int:
+    """Say what is in a file of certificates, or in a peer's chain, and whether a handshake would take it.
+
+    Without --ca the chain is not checked, and that is said: nothing is held against a private CA.
+    """
+    if passphrase_file is not None and passphrase_env is not None:
+        msg = "--passphrase-file and --passphrase-env contradict each other"
+        raise UsageError(msg, hints=("give one of them",))
+    from dicomtls.tls import TLSSettings
+
+    source = passphrase_source(passphrase_file, passphrase_env)
+    settings = TLSSettings(ca=ca, crl=crl, profile=profile, passphrase=source)
+    inspector = Inspector(
+        output.open("inspect-cert"), settings, host, purpose, key, min_days, save, force=force, timeout=connect_timeout
+    )
+    return inspector.run(targets)

@@ -1,0 +1,273 @@
+"""Every finding about a chain: first what a real handshake would say of it, then all the rest.
+
+The verdict is OpenSSL's, from the very context that a handshake has. After an error it is asked again without that
+check, so that the faults behind the first are seen too, in OpenSSL's own order.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from dicomtls.certificates.chain import Arrangement, arrange
+from dicomtls.certificates.checks import flaws, remarks, time_flaws
+from dicomtls.certificates.describe import CertificateDescription, permits_client, permits_server
+from dicomtls.certificates.findings import Finding, Severity
+from dicomtls.diagnosis.causes import cause_of
+from dicomtls.diagnosis.handshake import classify
+from dicomtls.errors import HandshakeFacts
+from dicomtls.tls.settings import TLSSettings
+from dicomtls.tls.verdict import Leave, Question, judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What a chain is held against; what is None, or empty, is not checked, and a finding says so.
+
+    `settings` has trust anchors, CRLs and profile. Without anchors the topmost certificate that is there is taken for
+    good, so everything below it is still checked. `key_digests` are `spki_sha256` of the keys of which one must be the
+    leaf's; `minimum_days` is what must be left of every certificate that counts.
+    """
+
+    settings: TLSSettings = field(default_factory=TLSSettings)
+    host: str | None = None
+    purpose: str | None = None
+    key_digests: tuple[str, ...] = ()
+    minimum_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The certificates, how they hang together, and what was noticed: errors first, the verdict's before all."""
+
+    certificates: tuple[CertificateDescription, ...]
+    arrangement: Arrangement
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether a handshake would fail."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def days_left(self) -> int | None:
+        """Of the certificate that expires first, among those that count; None where no date can be read."""
+        places = self.arrangement.path if self.arrangement.is_chain else range(len(self.certificates))
+        days = [self.certificates[place].days_left for place in places]
+        return min((number for number in days if number is not None), default=None)
+
+
+def inspect_certificates(
+    certificates: Sequence[CertificateDescription],
+    expectation: Expectation,
+    *,
+    leaf: int | None = None,
+    now: datetime | None = None,
+) -> Inspection:
+    """Collect every finding about certificates in the order in which they were presented.
+
+    `leaf` is the place of the leaf where it is known. Raises `CredentialError` and `UsageError` where the trust
+    anchors, the CRLs or the profile cannot be had.
+    """
+    moment = now or datetime.now(UTC)
+    keyed = [place for place, one in enumerate(certificates) if one.spki_sha256 in expectation.key_digests]
+    arrangement = arrange(certificates, leaf=leaf if leaf is not None or not keyed else keyed[0])
+    found: list[Finding] = []
+    if arrangement.is_chain:
+        found += [*_Verifier(certificates, arrangement, expectation, moment).findings()]
+    else:
+        found += [*time_flaws(certificates, moment), _collection(len(certificates))]
+    found += _key_mismatch(certificates, arrangement, expectation)
+    found += _too_old(certificates, arrangement, expectation)
+    found += remarks(certificates, arrangement, now=moment)
+    unique = {(finding.code, finding.certificate): finding for finding in reversed(found)}
+    kept = [finding for finding in found if unique[finding.code, finding.certificate] is finding]
+    order = list(Severity)
+    kept.sort(key=lambda finding: order.index(finding.severity))
+    return Inspection(tuple(certificates), arrangement, tuple(kept))
+
+
+def _key_mismatch(
+    certificates: Sequence[CertificateDescription], arrangement: Arrangement, expectation: Expectation
+) -> Iterator[Finding]:
+    leaf = arrangement.path[0]
+    if expectation.key_digests and certificates[leaf].spki_sha256 not in expectation.key_digests:
+        message = "the private key does not belong to the certificate"
+        hints = ("look for the key that the certificate was requested with, or request a new certificate",)
+        yield Finding("key-mismatch", Severity.ERROR, message, leaf, hints)
+
+
+def _too_old(
+    certificates: Sequence[CertificateDescription], arrangement: Arrangement, expectation: Expectation
+) -> Iterator[Finding]:
+    if expectation.minimum_days is None:
+        return
+    for place in arrangement.path if arrangement.is_chain else range(len(certificates)):
+        left = certificates[place].days_left
+        if left is not None and left < expectation.minimum_days:
+            message = f"{certificates[place].subject} has {left} days left, fewer than {expectation.minimum_days}"
+            yield Finding("expires-soon", Severity.ERROR, message, place, ("it must be renewed",))
+
+
+def _collection(count: int) -> Finding:
+    return Finding("not-checked-chain", Severity.INFO, f"{count} certificates that form no chain: none was verified")
+
+
+_LEAVE: Final = {
+    "expired": Leave.TIMES,
+    "not-yet-valid": Leave.TIMES,
+    "name-mismatch": Leave.NAME,
+    "weak-key": Leave.STRENGTH,
+    "weak-signature": Leave.STRENGTH,
+    "revoked": Leave.REVOCATION,
+    "crl-missing": Leave.REVOCATION,
+    "crl-expired": Leave.REVOCATION,
+    "unknown-critical-extension": Leave.CRITICAL_EXTENSIONS,
+}
+_NO_ANCHOR: Final = frozenset({"unknown-issuer", "incomplete-chain", "self-signed"})
+# Hints of a handshake that mean nothing where a file is looked at.
+_HINTS: Final = {
+    "name-mismatch": (
+        "it must be issued anew with that name: dicomtls certgen issue --host NAME",
+        "or connect with --server-name and a name that it has",
+    ),
+    "self-signed": ("if you know it for the right one, give that certificate with --ca",),
+    "unknown-issuer": (
+        "give the certificate of the authority that issued it with --ca",
+        "if an intermediate is missing in between, the file, or the peer's chain, must have it too",
+    ),
+    "incomplete-chain": (
+        "give the root, or the missing intermediate, with --ca",
+        "better: let the whole chain be sent: dicomtls certgen bundle",
+    ),
+}
+
+
+class _Verifier:
+    """One chain against one expectation."""
+
+    def __init__(
+        self,
+        certificates: Sequence[CertificateDescription],
+        arrangement: Arrangement,
+        expectation: Expectation,
+        now: datetime,
+    ) -> None:
+        self._certificates = certificates
+        self._path = arrangement.path
+        self._expectation = expectation
+        self._now = now
+        self._leaf = certificates[self._path[0]]
+        self._role = expectation.purpose or self._likely_role()
+        order = range(len(certificates)) if self._path[0] == 0 else (*self._path, *arrangement.extra)
+        anchors = () if expectation.settings.ca else (certificates[self._path[-1]].der,)
+        self._question = Question(
+            chain=tuple(certificates[place].der for place in order),
+            role=self._role,
+            settings=expectation.settings,
+            has_rsa_key=self._leaf.key_type not in {"EC", "Ed25519", "Ed448"},
+            reference=expectation.host if self._role == "server" else None,
+            anchors=anchors,
+        )
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield the verdict's errors, the others, what strict verifiers say, and what was not checked."""
+        errors = list(self._verdicts())
+        yield from errors
+        told = {finding.code for finding in errors}
+        for flaw in flaws(self._certificates, self._path, purpose=self._expectation.purpose, now=self._now):
+            # What OpenSSL accepts makes no handshake fail: an expired root above a trusted intermediate, say.
+            severity = Severity.ERROR if errors else Severity.WARNING
+            if flaw.code not in told or flaw.certificate != self._culprit(flaw.code):
+                yield replace(flaw, severity=severity)
+        yield from self._strict(told)
+        yield from self._not_checked()
+
+    def _likely_role(self) -> str:
+        is_client_only = permits_client(self._leaf.der) and not permits_server(self._leaf.der)
+        return "client" if is_client_only and self._expectation.host is None else "server"
+
+    def _verdicts(self) -> Iterator[Finding]:
+        question, leave = self._question, Leave.NOTHING
+        while (facts := judge(question, leave=leave)) is not None:
+            code = classify(facts)
+            if code != "wrong-purpose" or self._expectation.purpose or self._expectation.host:
+                yield self._finding(code, facts)
+            if code in _NO_ANCHOR and not question.anchors:
+                question = replace(question, anchors=(self._certificates[self._path[-1]].der,))
+            elif _LEAVE.get(code, leave) & ~leave:
+                leave |= _LEAVE[code]
+            else:
+                return
+
+    def _finding(self, code: str, facts: HandshakeFacts) -> Finding:
+        cause = cause_of(code)
+        message = re.sub(r"\b(peer|client)'s (?=certificate)", "", cause.message(facts))
+        hints = _HINTS.get(code) or cause.hints(facts)
+        return Finding(code, Severity.ERROR, message, self._culprit(code), hints)
+
+    def _culprit(self, code: str) -> int:
+        """Where the first fault of this kind is: OpenSSL knows it, but the ssl module does not tell."""
+        found = flaws(self._certificates, self._path, purpose=self._role, now=self._now)
+        if code in {"unknown-issuer", "incomplete-chain"}:
+            return self._path[-1]
+        places = (flaw.certificate for flaw in found if flaw.code == code)
+        return next((place for place in places if place is not None), self._path[0])
+
+    def _strict(self, told: set[str]) -> Iterator[Finding]:
+        if self._question.anchors and len(self._path) == 1 and not self._leaf.self_signed:
+            return  # an anchor that is nobody's: what is said of it would be said of our own assumption
+        leave = Leave.TIMES | Leave.NAME | Leave.STRENGTH | Leave.REVOCATION | Leave.CRITICAL_EXTENSIONS
+        anchors = self._question.anchors or ((self._certificates[self._path[-1]].der,) if told & _NO_ANCHOR else ())
+        question = replace(self._question, anchors=anchors)
+        if judge(question, leave=leave) is not None:
+            return
+        facts = judge(question, leave=leave, strict=True)
+        if facts is None or facts.verify_code is None:
+            return
+        code = _STRICT_CODES.get(facts.verify_code, "strict-verifier")
+        message = f"strict verifiers refuse it (openssl -x509_strict, Python 3.13): {facts.verify_message}"
+        hints = ("it, or its authority's certificate, must be issued anew: dicomtls certgen makes what they take",)
+        yield Finding(code, Severity.WARNING, message, None, hints)
+
+    def _not_checked(self) -> Iterator[Finding]:
+        expectation = self._expectation
+        if not expectation.settings.ca:
+            whose = "self-signed" if self._leaf.self_signed else "issued by " + self._top_issuer()
+            message = f"the chain up to a trust anchor ({whose}) was not checked"
+            yield Finding("not-checked-chain", Severity.INFO, message, None, ("give the trust anchors with --ca",))
+        if not expectation.settings.crl:
+            message = "revocation was not checked"
+            yield Finding("not-checked-revocation", Severity.INFO, message, None, ("give the CA's list with --crl",))
+        if expectation.host is None and self._role == "server":
+            message = "the name was not checked"
+            yield Finding("not-checked-name", Severity.INFO, message, None, ("give the name with --host",))
+        if expectation.purpose is None and expectation.host is None:
+            message = "the purpose was not checked"
+            hints = ("give --purpose server or --purpose client",)
+            yield Finding("not-checked-purpose", Severity.INFO, message, None, hints)
+
+    def _top_issuer(self) -> str:
+        return self._certificates[self._path[-1]].issuer
+
+
+# X509_V_ERR_… that only X509_STRICT gives (OpenSSL 3.0 on).
+_STRICT_CODES: Final = {
+    79: "strict-invalid-ca",
+    80: "strict-path-length",
+    81: "strict-path-length",
+    82: "strict-key-usage",
+    83: "strict-empty-issuer",
+    84: "strict-empty-subject",
+    85: "strict-no-authority-key-identifier",
+    86: "strict-no-subject-key-identifier",
+    87: "strict-empty-alternative-name",
+    88: "strict-alternative-name-not-critical",
+    89: "strict-basic-constraints-not-critical",
+    90: "strict-authority-key-identifier-critical",
+    91: "strict-subject-key-identifier-critical",
+    92: "strict-no-key-usage",
+    93: "strict-version",
+    94: "strict-explicit-parameters",
+}

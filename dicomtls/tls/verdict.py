@@ -1,0 +1,161 @@
+"""What a handshake would say of a chain, without its private key: OpenSSL's own verdict, in memory.
+
+Up to TLS 1.2 certificates are sent in clear and are verified as soon as they have been received, before anything is
+asked of the key. So the other side is played by a few bytes: a server's ServerHello and Certificate, or a client's
+ClientHello and Certificate. What judges them is the very context that a handshake would have had.
+TLS 1.3 verifies the same way, by the same store, flags and security level.
+"""
+
+import ssl
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import IntFlag
+from pathlib import Path
+
+from dicomtls.errors import HandshakeFacts
+from dicomtls.tls.context import client_context, server_context
+from dicomtls.tls.credentials import as_path
+from dicomtls.tls.settings import ClientAuth, TLSSettings
+
+_HANDSHAKE = 22
+_CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
+_TLS12 = b"\x03\x03"
+_LONGEST_RECORD = 1 << 14
+_ECDHE_RSA, _ECDHE_ECDSA = 0xC02F, 0xC02B
+_SUITES = ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256")
+_RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"  # RFC 5746: without it OpenSSL looks at nothing else
+_OLD_LEVEL = "bcp195-2015"
+# X509_V_FLAG_… of OpenSSL; Python names only some of them.
+_IGNORE_CRITICAL, _NO_CHECK_TIME = 0x10, 0x200000
+
+
+class Leave(IntFlag):
+    """What a verdict leaves out, so that the fault behind another one can be seen."""
+
+    NOTHING = 0
+    TIMES = 1
+    NAME = 2
+    STRENGTH = 4
+    REVOCATION = 8
+    CRITICAL_EXTENSIONS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A chain as the other side would send it, leaf first, in the role that `role` names ("server" or "client").
+
+    `settings` has the trust anchors, the CRLs and the profile; `anchors` are trusted besides. `reference` is the name
+    that a server's leaf is to have, None where any will do. `has_rsa_key` says it of the leaf.
+    """
+
+    chain: tuple[bytes, ...]
+    role: str
+    settings: TLSSettings
+    has_rsa_key: bool
+    reference: str | None = None
+    anchors: tuple[bytes, ...] = ()
+
+
+def judge(question: Question, *, leave: Leave = Leave.NOTHING, strict: bool = False) -> HandshakeFacts | None:
+    """What the handshake would fail with; None where the chain is accepted.
+
+    `strict` adds OpenSSL's X509_STRICT, which dicomtls does not set. Raises `CredentialError` and `UsageError` where
+    the settings cannot be had.
+    """
+    with ExitStack() as stack:
+        context = _context(question, leave, stack)
+        # By number, since the ssl module has no names for two of them.
+        flags = int(context.verify_flags)
+        flags |= int(ssl.VERIFY_X509_STRICT) if strict else 0
+        flags |= _NO_CHECK_TIME if leave & Leave.TIMES else 0
+        flags |= _IGNORE_CRITICAL if leave & Leave.CRITICAL_EXTENSIONS else 0
+        context.verify_flags = ssl.VerifyFlags(flags)
+        return _handshake(context, question)
+
+
+def _context(question: Question, leave: Leave, stack: ExitStack) -> ssl.SSLContext:
+    settings = replace(question.settings, tls_min="1.2", tls_max="1.2", ciphers=_SUITES, cert=(), key=(), keylog=None)
+    if leave & Leave.STRENGTH:
+        settings = replace(settings, profile=_OLD_LEVEL)
+    if leave & Leave.REVOCATION:
+        settings = replace(settings, crl=())
+    if question.anchors:
+        pem = "".join(map(ssl.DER_cert_to_PEM_cert, question.anchors)).encode()
+        settings = replace(settings, ca=(*settings.ca, Path(stack.enter_context(as_path(pem)))))
+    if question.role == "server":
+        is_named = question.reference is not None and not leave & Leave.NAME
+        return client_context(replace(settings, verify_name=is_named))
+    from dicomtls.certificates.throwaway import throwaway_identity
+
+    cert = Path(stack.enter_context(as_path(throwaway_identity())))
+    return server_context(replace(settings, cert=(cert,), client_auth=ClientAuth.REQUIRED))
+
+
+def _handshake(context: ssl.SSLContext, question: Question) -> HandshakeFacts | None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    is_server = question.role == "client"
+    name = (question.reference or "localhost").removesuffix(".") if context.check_hostname else None
+    end = context.wrap_bio(incoming, outgoing, server_side=is_server, server_hostname=name)
+    certificate = _message(_CERTIFICATE, _sized(3, b"".join(_sized(3, der) for der in question.chain)))
+    # Each step is what the other side has to say before it waits for us.
+    steps = [_client_hello(), certificate] if is_server else [b"", _server_hello(question) + certificate]
+    for step in steps:
+        incoming.write(_records(step))
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLError as error:
+            return _facts(error, question)
+    return None
+
+
+def _facts(error: ssl.SSLError, question: Question) -> HandshakeFacts:
+    return HandshakeFacts(
+        role="client" if question.role == "server" else "server",
+        reason=error.reason,
+        verify_code=getattr(error, "verify_code", None),
+        verify_message=getattr(error, "verify_message", None),
+        reference_name=question.reference,
+        chain_der=question.chain,
+    )
+
+
+def _server_hello(question: Question) -> bytes:
+    """RFC 5246 section 7.4.1.3: no session, no compression, the suite that goes with the leaf's key."""
+    suite = _ECDHE_RSA if question.has_rsa_key else _ECDHE_ECDSA
+    hello = _TLS12 + bytes(32) + b"\0" + suite.to_bytes(2) + b"\0" + _sized(2, _RENEGOTIATION_INFO)
+    return _message(_SERVER_HELLO, hello)
+
+
+def _client_hello() -> bytes:
+    """RFC 5246 section 7.4.1.2, with the group and the signature schemes that an ECDSA server needs."""
+    extensions = (
+        _extension(10, _sized(2, b"\x00\x17"))
+        + _extension(11, b"\x01\x00")
+        + _extension(13, _sized(2, bytes.fromhex("0403050306030401080408070808")))
+        + _RENEGOTIATION_INFO
+    )
+    suites = _ECDHE_ECDSA.to_bytes(2)
+    hello = _TLS12 + bytes(32) + b"\0" + _sized(2, suites) + b"\x01\x00" + _sized(2, extensions)
+    return _message(_CLIENT_HELLO, hello)
+
+
+def _extension(number: int, content: bytes) -> bytes:
+    return number.to_bytes(2) + _sized(2, content)
+
+
+def _message(kind: int, content: bytes) -> bytes:
+    return bytes([kind]) + _sized(3, content)
+
+
+def _sized(octets: int, content: bytes) -> bytes:
+    return len(content).to_bytes(octets) + content
+
+
+def _records(messages: bytes) -> bytes:
+    pieces: Sequence[bytes] = [
+        messages[start : start + _LONGEST_RECORD] for start in range(0, len(messages), _LONGEST_RECORD)
+    ]
+    return b"".join(bytes([_HANDSHAKE]) + _TLS12 + _sized(2, piece) for piece in pieces)
