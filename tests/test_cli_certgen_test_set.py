@@ -33,17 +33,22 @@ def test_set_is_written_with_an_index_of_what_is_there(tmp_path: Path, capsys: p
 
 
 def test_lines_to_try_work_as_they_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """But for the port: the second, while the first runs, says what is wrong."""
+    """But for the port: while the first runs, the second says what is wrong with it, and the third of the file."""
     assert main(["certgen", "test-set", str(tmp_path / "a set")]) == 0
-    server, client = (line for line in capsys.readouterr().out.splitlines() if re.match("  (openssl|dicomtls) ", line))
+    server, client, inspection = (
+        line for line in capsys.readouterr().out.splitlines() if re.match("  (openssl|dicomtls) ", line)
+    )
     require("openssl")
     with reserved_port() as port:
         command = shlex.split(server.replace("-accept 2762", f"-accept 127.0.0.1:{port}"))
         with running(command, port, stdin=subprocess.PIPE) as peer:
             peer.wait_until(lambda: peer.listens_on(port), "listening port")
-            done = run_dicomtls(*shlex.split(client.replace(":2762", f":{port}"))[1:])
-    assert done.exit_status == 4
-    assert "dicomtls: error: the peer's certificate expired on " in done.stderr
+            echo = run_dicomtls(*shlex.split(client.replace(":2762", f":{port}"))[1:])
+    assert echo.exit_status == 4
+    assert "dicomtls: error: the peer's certificate expired on " in echo.stderr
+    inspected = run_dicomtls(*shlex.split(inspection)[1:])
+    assert inspected.exit_status == 1
+    assert "expired" in inspected.stdout
 
 
 def test_document_has_the_index_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

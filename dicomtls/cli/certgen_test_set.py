@@ -71,5 +71,6 @@ def _lines_to_type(directory: Path) -> Iterator[str]:
     )
     yield f"openssl s_server -accept {_PORT} -cert {cert} -key {key}"
     yield f"dicomtls echo localhost:{_PORT} --ca {ca}"
+    yield f"dicomtls inspect-cert {cert} --ca {ca} --host localhost --purpose server"
     yield "# to send a longer chain, s_server wants -cert_chain too, with the same file"
     yield "# to load a weak key or signature, it wants -cipher DEFAULT:@SECLEVEL=0"

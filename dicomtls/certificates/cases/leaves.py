@@ -10,6 +10,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from dicomtls.certificates.cases.case import Case, Purpose
 from dicomtls.certificates.cases.forging import as_version_1, with_bad_signature, with_sha1
 from dicomtls.certificates.cases.workshop import (
+    BEGAN,
+    BOTH,
     CLIENT_AUTH,
     HOSTS,
     QUICK_KEY,
@@ -36,12 +38,13 @@ def _either_purpose(shop: Workshop, purpose: Purpose) -> Iterator[Case]:
     """What is the same fault on either side; the chains are the leaf alone."""
     root = shop.root
     is_server = purpose is Purpose.SERVER
-    make = partial(shop.leaf, subject=f"Test set {purpose}", hosts=HOSTS if is_server else ())
+    hosts, purposes = (HOSTS, BOTH) if is_server else ((), (CLIENT_AUTH,))
+    make = partial(shop.leaf, subject=f"Test set {purpose}", hosts=hosts, purposes=purposes)
 
     def case(code: str, title: str, der: bytes, *, name: str = "", key: str = "rsa-2048") -> Case:
         return Case(name or code, title, code, (der,), root, key, purpose, "localhost" if is_server else None)
 
-    yield case("expired", "expired a month ago", make(root, ends=-30 * _DAY))
+    yield case("expired", "expired a month ago", make(root, begins=BEGAN, ends=-30 * _DAY))
     yield case("not-yet-valid", "valid from next month on", make(root, begins=30 * _DAY))
     yield case("self-signed", "self-signed, and not among the anchors", make(None))
     yield case("unknown-issuer", "issued by an authority that is not among the anchors", make(shop.other_root))
@@ -105,7 +108,7 @@ def _purposes(shop: Workshop) -> Iterator[Case]:
     yield Case(
         "wrong-purpose", title.format("client"), "wrong-purpose", (shop.leaf(root, purposes=(CLIENT_AUTH,)),), root
     )
-    server = shop.leaf(root, subject="Test set client", hosts=(), purposes=(SERVER_AUTH,))
+    server = shop.leaf(root, purposes=(SERVER_AUTH,))
     yield Case(
         "wrong-purpose",
         title.format("server"),

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from dicomtls.certificates.issue import CA_DAYS, LEAF_DAYS, KeyType, PrivateKey
+from dicomtls.certificates.issue import BACKDATED, CA_DAYS, LEAF_DAYS, KeyType, PrivateKey
 from dicomtls.certificates.names import general_names
 
 SERVER_AUTH, CLIENT_AUTH = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
@@ -29,7 +29,8 @@ AUTHORITY_KEY = "rsa-2048"
 QUICK_KEY = "ec-p256"
 
 BEGAN = timedelta(days=-LEAF_DAYS)
-"""When everything begins, from now: before what has expired has expired."""
+"""When authorities and lists begin, from now: before what has expired has expired."""
+LEAF_BEGAN = -BACKDATED
 LEAF_ENDS = timedelta(days=LEAF_DAYS)
 CA_ENDS = timedelta(days=CA_DAYS)
 
@@ -117,7 +118,7 @@ class Workshop:
         hosts: Sequence[str] = HOSTS,
         purposes: Sequence[x509.ObjectIdentifier] = BOTH,
         extra: Sequence[Extension] = (),
-        begins: timedelta = BEGAN,
+        begins: timedelta = LEAF_BEGAN,
         ends: timedelta = LEAF_ENDS,
     ) -> bytes:
         """Make a leaf, self-signed where it has no `issuer`; without `hosts` it has no subject alternative name."""
