@@ -51,8 +51,8 @@ def _authorities(shop: Workshop) -> Iterator[Case]:
     bad = shop.authority("bad-signature", root)
     bad = replace(bad, der=with_bad_signature(bad.der))
     yield _below(shop, "bad-signature")("bad-intermediate", "one bit of the intermediate's signature is wrong", bad)
-    mail = shop.authority("clients-only", root, extra=[(x509.ExtendedKeyUsage([CLIENT_AUTH]), False)])
-    yield _below(shop, "wrong-purpose")("wrong-intermediate", "the intermediate may issue for clients alone", mail)
+    narrow = shop.authority("clients-only", root, extra=[(x509.ExtendedKeyUsage([CLIENT_AUTH]), False)])
+    yield _below(shop, "wrong-purpose")("wrong-intermediate", "the intermediate may issue for clients alone", narrow)
 
 
 def _no_authorities(shop: Workshop) -> Iterator[Case]:

@@ -14,6 +14,7 @@ from dicomtls.certificates.cases.workshop import (
     BOTH,
     CLIENT_AUTH,
     HOSTS,
+    LEAF_KEY,
     QUICK_KEY,
     SERVER_AUTH,
     WEAK_KEY,
@@ -22,7 +23,7 @@ from dicomtls.certificates.cases.workshop import (
 )
 
 _DAY = timedelta(days=1)
-_UNKNOWN = x509.ObjectIdentifier("2.25.110917650213445")
+_UNKNOWN = x509.ObjectIdentifier("2.25.27727419705931460798813218804814105335")
 """An arc that a UUID of our own stands for (ITU-T X.667), so that nobody else can have given it a meaning."""
 
 
@@ -41,7 +42,7 @@ def _either_purpose(shop: Workshop, purpose: Purpose) -> Iterator[Case]:
     hosts, purposes = (HOSTS, BOTH) if is_server else ((), (CLIENT_AUTH,))
     make = partial(shop.leaf, subject=f"Test set {purpose}", hosts=hosts, purposes=purposes)
 
-    def case(code: str, title: str, der: bytes, *, name: str = "", key: str = "rsa-2048") -> Case:
+    def case(code: str, title: str, der: bytes, *, name: str = "", key: str = LEAF_KEY) -> Case:
         return Case(name or code, title, code, (der,), root, key, purpose, "localhost" if is_server else None)
 
     yield case("expired", "expired a month ago", make(root, begins=BEGAN, ends=-30 * _DAY))
