@@ -20,6 +20,8 @@ SMALLEST_RSA, SMALLEST_EC = 2048, 224
 WEAK_HASHES = frozenset({"md2", "md4", "md5", "sha1"})
 _SOON = 30
 _LONG = 825
+_RENEW = ("it must be renewed", "check the clock of this machine too")
+_WAIT = ("check the clock of this machine and of the machine that issued it",)
 _REISSUE = ("it must be issued anew",)
 
 
@@ -55,14 +57,12 @@ def time_flaws(certificates: Sequence[CertificateDescription], now: datetime) ->
         yield from _times(certificate, place, f"the certificate of {certificate.subject}", now)
 
 
-def remarks(
-    certificates: Sequence[CertificateDescription], arrangement: Arrangement, *, now: datetime
-) -> Iterator[Finding]:
+def remarks(certificates: Sequence[CertificateDescription], arrangement: Arrangement) -> Iterator[Finding]:
     """Yield what a handshake of dicomtls tolerates and others may not, and what will soon be wrong."""
     path = arrangement.path
     for place in path if arrangement.is_chain else range(len(certificates)):
         certificate = certificates[place]
-        yield from _date_remarks(certificate, place, _name(certificate, place, path), now)
+        yield from _date_remarks(certificate, place, _name(certificate, place, path))
         yield from _form_remarks(certificate, place, _name(certificate, place, path))
     if not arrangement.is_chain:
         return
@@ -102,15 +102,14 @@ def is_weak_key(certificate: CertificateDescription) -> bool:
 
 def _times(certificate: CertificateDescription, place: int, what: str, now: datetime) -> Iterator[Finding]:
     if certificate.not_after is not None and certificate.not_after < now:
-        hints = ("it must be renewed", "check the clock of this machine too")
-        yield Finding("expired", Severity.ERROR, f"{what} expired on {_day(certificate.not_after)}", place, hints)
+        message = f"{what} expired on {_day(certificate.not_after)}"
+        yield Finding("expired", Severity.ERROR, message, place, _RENEW)
     if certificate.not_before is not None and certificate.not_before > now:
         message = f"{what} is not valid before {_day(certificate.not_before)}"
-        hints = ("check the clock of this machine and of the machine that issued it",)
-        yield Finding("not-yet-valid", Severity.ERROR, message, place, hints)
+        yield Finding("not-yet-valid", Severity.ERROR, message, place, _WAIT)
 
 
-def _date_remarks(certificate: CertificateDescription, place: int, what: str, now: datetime) -> Iterator[Finding]:
+def _date_remarks(certificate: CertificateDescription, place: int, what: str) -> Iterator[Finding]:
     left = certificate.days_left
     if left is not None and 0 <= left < _SOON:
         yield Finding("expires-soon", Severity.WARNING, f"{what} has {left} days left", place, ("renew it in time",))

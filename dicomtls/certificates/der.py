@@ -134,8 +134,7 @@ def check_derivation_cost(*parts: bytes) -> None:
 
     A hostile file may ask for a billion iterations, or scrypt for gigabytes. The counts stand outside the encrypted
     parts, so they can be added up before any passphrase is tried. What this cannot see is a derivation inside the
-    encrypted contents of another: such an archive, made under the empty passphrase or one that its author has told,
-    still gets its way.
+    encrypted contents of another: for that there is `trial`.
     """
     if sum(count for part in parts for count in _iterations(part, 0)) > MAXIMUM_ITERATIONS:
         msg = f"asks for more than {MAXIMUM_ITERATIONS} iterations of its password derivation"

@@ -14,7 +14,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was noticed, about which certificate (its place in the list that was inspected; None: about none of them)."""
+    """What was noticed, about which certificate (its place in the list; None: about none)."""
 
     code: str
     severity: Severity

@@ -133,7 +133,9 @@ def key_of(path: Path, passphrase: Passphrase | None) -> KeyDescription:
 def _foreign(file: CredentialFile) -> CredentialError:
     import shlex
 
-    msg = f"{file.path} is {file.contents.kind()}, not a certificate, a key, a request or a revocation list"
+    is_known = bool(file.contents.others)
+    lacking = ", not a certificate, a key, a request or a revocation list" if is_known else ""
+    msg = f"{file.path} is {file.contents.kind()}{lacking}"
     hints = conversion_hints(file.contents, shlex.quote(str(file.path)))
     return CredentialError(msg, hints=hints, evidence={"path": str(file.path)})
 
@@ -182,11 +184,15 @@ def _crl(der: bytes) -> CRLDescription:
         number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except (*REFUSALS, x509.ExtensionNotFound, x509.DuplicateExtension):
         number = None
-    try:
-        this_update, next_update = crl.last_update_utc, crl.next_update_utc
-    except REFUSALS:
-        this_update = next_update = None
+    this_update, next_update = _date(lambda: crl.last_update_utc), _date(lambda: crl.next_update_utc)
     return CRLDescription(_name(lambda: crl.issuer), number, this_update, next_update, len(crl))
+
+
+def _date(read: Callable[[], datetime | None]) -> datetime | None:
+    try:
+        return read()
+    except REFUSALS:
+        return None
 
 
 def _name(read: Callable[[], x509.Name]) -> str:

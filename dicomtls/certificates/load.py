@@ -30,6 +30,7 @@ from dicomtls.certificates.der import DERError, check_derivation_cost
 from dicomtls.certificates.fields import spki_sha256
 from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.reading import files_in, read
+from dicomtls.certificates.trial import ends_in_time
 from dicomtls.errors import CredentialError
 
 Passphrase = Callable[[Path], bytes | None]
@@ -37,6 +38,7 @@ Passphrase = Callable[[Path], bytes | None]
 
 _ONE_TIME_PASSPHRASE_BYTES = 32
 _MAXIMUM_COUNT = 100
+_ENCRYPTED_DATA = bytes.fromhex("2a864886f70d010706")  # PKCS#7's content type (RFC 2315 section 14)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ class CredentialFile:
         yield from (archive.key for archive in self._archives() if archive.key is not None)
 
     def check_damage(self) -> None:
+        """Raise `CredentialError` (`unreadable-file`) where a part of the file cannot be read."""
         if self.contents.damaged:
             msg = f"{self.path} is damaged: {self.contents.damaged[0]}"
             raise CredentialError(msg, code="unreadable-file", evidence={"path": str(self.path)})
@@ -162,14 +165,21 @@ class CredentialFile:
         self._check_cost()
         for nothing in (None, b""):  # writers disagree on how to write "no passphrase"
             try:
-                return _load_pkcs12(archive, nothing)
+                return self._load_archive(archive, nothing)
             except REFUSALS:
                 continue
         secret = self._passphrase()
         try:
-            return _load_pkcs12(archive, secret)
+            return self._load_archive(archive, secret)
         except REFUSALS:
             raise self._bad_passphrase() from None
+
+    def _load_archive(self, archive: bytes, secret: bytes | None) -> pkcs12.PKCS12KeyAndCertificates:
+        # The counts inside encrypted contents can be seen by nobody before those are opened.
+        if _ENCRYPTED_DATA in archive and not ends_in_time(lambda: _load_pkcs12(archive, secret)):
+            msg = f"{self.path} asks for too much work to be opened"
+            raise CredentialError(msg, code="unreadable-file", evidence={"path": str(self.path)})
+        return _load_pkcs12(archive, secret)
 
     def _check_cost(self) -> None:
         """Check all encrypted parts together, before any of them is opened."""

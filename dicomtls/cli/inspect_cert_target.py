@@ -182,6 +182,10 @@ class Inspector:
         report.values["findings"] = [finding.as_json() for finding in findings]
         if any(finding.severity == "error" for finding in findings):
             report.values["ok"] = False
+        if self.out.quiet:
+            for finding in findings:
+                if finding.severity == "error":
+                    self.out.warning(f"{report.values['target']}: {finding.message}")
         if with_lines:
             report.lines += finding_lines(findings)
 

@@ -17,6 +17,7 @@ from dicomtls.certificates.findings import Finding, Severity
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.handshake import classify
 from dicomtls.errors import HandshakeFacts
+from dicomtls.tls.negotiated import PeerCertificate
 from dicomtls.tls.settings import TLSSettings
 from dicomtls.tls.verdict import Leave, Question, judge
 
@@ -80,7 +81,7 @@ def inspect_certificates(
         found += [*time_flaws(certificates, moment), _collection(len(certificates))]
     found += _key_mismatch(certificates, arrangement, expectation)
     found += _too_old(certificates, arrangement, expectation)
-    found += remarks(certificates, arrangement, now=moment)
+    found += remarks(certificates, arrangement)
     unique = {(finding.code, finding.certificate): finding for finding in reversed(found)}
     kept = [finding for finding in found if unique[finding.code, finding.certificate] is finding]
     order = list(Severity)
@@ -176,6 +177,8 @@ class _Verifier:
         errors = list(self._verdicts())
         yield from errors
         told = {finding.code for finding in errors}
+        if errors and "name-mismatch" not in told:
+            yield from self._name_flaw()
         for flaw in flaws(self._certificates, self._path, purpose=self._expectation.purpose, now=self._now):
             # What OpenSSL accepts makes no handshake fail: an expired root above a trusted intermediate, say.
             severity = Severity.ERROR if errors else Severity.WARNING
@@ -198,8 +201,23 @@ class _Verifier:
                 question = replace(question, anchors=(self._certificates[self._path[-1]].der,))
             elif _LEAVE.get(code, leave) & ~leave:
                 leave |= _LEAVE[code]
+            elif code == "wrong-purpose" and question.role == self._role and self._suits_the_other_role():
+                # The only way to see what is behind a wrong purpose: the purpose cannot be left out.
+                question = replace(question, role="client" if self._role == "server" else "server", reference=None)
             else:
                 return
+
+    def _suits_the_other_role(self) -> bool:
+        return (permits_client if self._role == "server" else permits_server)(self._leaf.der)
+
+    def _name_flaw(self) -> Iterator[Finding]:
+        """The name, where OpenSSL did not come to look at it."""
+        leaf, host = self._leaf, self._question.reference
+        shown = PeerCertificate(
+            leaf.subject, leaf.issuer, leaf.not_before, leaf.not_after, leaf.dns_names, leaf.ip_addresses, leaf.der
+        )
+        if host is not None and not shown.matches(host):
+            yield self._finding("name-mismatch", HandshakeFacts(reference_name=host, chain_der=self._question.chain))
 
     def _finding(self, code: str, facts: HandshakeFacts) -> Finding:
         cause = cause_of(code)

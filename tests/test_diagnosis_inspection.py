@@ -1,0 +1,58 @@
+"""dicomtls.diagnosis.inspection: what is said of a file is what a handshake says, and then all the rest."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dicomtls.certificates.describe import describe
+from dicomtls.certificates.load import load_certificates
+from dicomtls.diagnosis.inspection import Expectation, Inspection, inspect_certificates
+from dicomtls.tls import ClientAuth, TLSSettings
+from tests.support.faults import Case, cases
+from tests.support.handshakes import shake_hands
+from tests.support.pki import PKI
+
+_CASES = cases()
+
+
+def inspected(case: Case, folder: Path) -> Inspection:
+    """The inspection of the case's file."""
+    paths = case.write(folder)
+    certificates = [describe(der) for der in load_certificates(paths["identity"].cert)]
+    settings = TLSSettings(ca=paths["ca"], crl=paths["crl"])
+    host = case.host if case.role == "server" else None
+    return inspect_certificates(certificates, Expectation(settings=settings, host=host, purpose=case.role))
+
+
+def codes(inspection: Inspection, severity: str = "error") -> list[str]:
+    """The codes of the findings of one severity, in their order."""
+    return [finding.code for finding in inspection.findings if finding.severity == severity]
+
+
+@pytest.mark.parametrize("name", _CASES)
+@pytest.mark.parametrize("protocol", ["1.2", "1.3"])
+def test_file_is_judged_as_the_handshake_judges_it(name: str, protocol: str, tmp_path: Path, pki: PKI) -> None:
+    """The first error is the code of a real handshake with the same files, which is the one that was meant."""
+    case = _CASES[name]
+    first = next(iter(codes(inspected(case, tmp_path))), None)
+    assert first == case.code
+    paths = case.write(tmp_path)
+    verifying: dict[str, Any] = {"ca": paths["ca"], "crl": paths["crl"], "tls_max": protocol}
+    shown: dict[str, Any] = {"cert": (paths["identity"].cert,), "key": (paths["identity"].key,)}
+    if case.role == "server":
+        client, server = TLSSettings(**verifying), TLSSettings(**shown, client_auth=ClientAuth.NONE)
+        pair = shake_hands(client, server, host=case.host)
+        assert pair.codes[0] == case.code
+    else:
+        client = TLSSettings(ca=(pki.ca,), **shown)
+        server = TLSSettings(cert=(pki.server.cert,), key=(pki.server.key,), **verifying)
+        assert shake_hands(client, server).codes[1] == case.code
+
+
+def test_faults_behind_the_first_are_found_too(tmp_path: Path) -> None:
+    """An expired certificate for another purpose and another name has three errors."""
+    case = _CASES["three faults"]
+    found = codes(inspected(case, tmp_path))
+    assert found[0] == case.code
+    assert set(case.hidden) <= set(found)
