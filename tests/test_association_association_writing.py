@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from dicomtls.association import association as association_module
 from dicomtls.association import channel as channel_module
 from dicomtls.association.association import Association
-from dicomtls.association.pdu import Abort, ReleaseRequest, encode
+from dicomtls.association.dimse import encode_command
+from dicomtls.association.pdu import PDU, Abort, ReleaseRequest, encode
 from dicomtls.association.user_information import OperationsWindow
 from dicomtls.errors import (
     AssociationAborted,
@@ -115,7 +117,7 @@ def test_no_last_words_are_waited_for_when_the_peer_keeps_silent(monkeypatch: py
     monkeypatch.setattr(association_module, "_LAST_WORDS_SECONDS", SHORT)
     done = threading.Event()
     with associated(lambda _sock: done.wait(SECONDS)) as (association, _):
-        association._channel._sock.shutdown(socket.SHUT_WR)
+        association._channel._stream.sock.shutdown(socket.SHUT_WR)
         with pytest.raises(AssociationAborted, match="takes no more"):
             write_without_end(association)
         done.set()
@@ -262,8 +264,60 @@ def test_an_abort_is_given_up_when_the_peer_does_not_read(monkeypatch: pytest.Mo
     monkeypatch.setattr(association_module, "_FAREWELL_SECONDS", SHORT)
     done = threading.Event()
     with associated(held(done), small_buffers=True) as (association, _):
-        fill(association._channel._sock)
+        fill(association._channel._stream.sock)
         start = monotonic()
         association.abort()
         assert monotonic() - start < SECONDS / 2
         done.set()
+
+
+# Ahead
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_no_message_is_complete_when_the_association_is_aborted_before_its_turn(
+    pki: PKI, tmp_path: Path, *, has_begun: bool
+) -> None:
+    """What was prepared, or sent ahead, cannot be taken back: an A-ABORT follows it, and its last PDU never does."""
+
+    def peer(sock: ssl.SSLSocket) -> list[PDU | bytes]:
+        receive_pdu(sock)
+        sock.sendall(encode(ACCEPT))
+        return pdus(receive_until_end(sock))
+
+    path = tmp_path / "dataset"
+    path.write_bytes(bytes(400_000))
+    with facing_tls_server(pki, peer) as opposite, path.open("rb") as file:
+        association = as_requestor(opposite.channel)
+        outbox = association.outbox()
+        outbox.put_command(CT_ID, encode_command(store_request()))
+        outbox.put_file(CT_ID, file.fileno(), 0, 400_000)
+        outbox.get_ready()
+        if has_begun:
+            outbox.begin()
+        association.abort()
+        *sent, end = opposite.outcome()
+    assert end == BY_USER
+    assert sent
+    whole_command, only_data = 3, 0
+    flags = [pdu[5] for pdu in sent if isinstance(pdu, bytes)]
+    assert flags[0] == whole_command
+    assert set(flags[1:]) == {only_data}
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(ECHO, True), (RELEASE, False), (encode(Abort(0, 0)), False)])
+def test_next_pdu_is_told_by_its_header(answer: bytes, expected: bool) -> None:  # noqa: FBT001 -- a parameter
+    """Nothing is taken: whoever receives next meets what was awaited."""
+    with associated(saying(answer)) as (association, _):
+        assert association.await_data() is expected
+        assert association.await_data() is expected
+        association.abort()
+
+
+def test_next_pdu_is_not_waited_for_longer_than_any_other() -> None:
+    """A silent peer is told so by an A-ABORT."""
+    with associated(saying()) as (association, opposite):
+        association.timeout = SHORT
+        with pytest.raises(DIMSETimeout):
+            association.await_data()
+        assert opposite.outcome() == [BY_USER]

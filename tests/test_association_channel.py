@@ -67,22 +67,6 @@ def test_a_header_can_be_looked_at_again_when_nothing_was_taken() -> None:
         assert bytes(opposite.channel.read_header(deadline_in(SECONDS))) == first == PDU[:6]
 
 
-def test_a_pdu_that_was_awaited_is_taken_without_waiting() -> None:
-    """Awaiting takes nothing, and the body is there by then."""
-    with facing(send(*(bytes((byte,)) for byte in PDU))) as opposite:
-        opposite.channel.await_pdu(len(BODY), deadline_in(SECONDS))
-        assert opposite.channel.has_input()
-        assert read_pdu(opposite.channel) == (DATA, BODY)
-
-
-def test_no_body_is_awaited_when_it_is_longer_than_wanted() -> None:
-    """A header that claims too much is for the reader to judge: waiting for its body would be waiting for ever."""
-    with facing(send_and_wait(header(DATA, 1 << 31))) as opposite:
-        opposite.channel.await_pdu(1 << 16, deadline_in(SECONDS))
-        assert bytes(opposite.channel.read_header(deadline_in(SECONDS))) == header(DATA, 1 << 31)
-        opposite.channel.close()
-
-
 def test_a_wait_has_no_end_of_its_own_when_there_is_no_deadline() -> None:
     """None waits for as long as it takes."""
     with facing(send(PDU)) as opposite:
@@ -238,7 +222,7 @@ def test_a_read_fails_as_a_lost_connection_when_we_have_closed_it(pki: PKI) -> N
     """A TLS socket without its TLS raises something of its own."""
     with facing_tls_server(pki, receive_until_end) as opposite:
         opposite.channel._proven = True
-        opposite.channel._sock.shutdown(socket.SHUT_RDWR)
+        opposite.channel._stream.sock.shutdown(socket.SHUT_RDWR)
         with pytest.raises(AssociationAborted):
             opposite.channel.read_header(deadline_in(SECONDS))
 

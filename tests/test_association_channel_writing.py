@@ -34,6 +34,7 @@ DATA = 0x04
 SHORT = 0.05
 BODY = b"0123456789"
 PDU = header(DATA, len(BODY)) + BODY
+LONG = header(DATA, 500_000) + bytes(500_000)
 
 
 def send_and_wait(*parts: bytes) -> Callable[[socket.socket], bytes]:
@@ -81,26 +82,6 @@ def test_everything_is_written_over_tls_when_the_peer_reads_late(pki: PKI) -> No
         assert opposite.outcome() == sent
 
 
-def test_a_write_waits_for_the_peer_when_tls_must_read_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A renegotiation at TLS 1.2 makes a write wait for input."""
-    near, far = connected_sockets()
-    with near, far:
-        channel = Channel(near)
-        demands = [ssl.SSLWantReadError()]
-
-        class Renegotiating(socket.socket):
-            def send(self, data: object, *_: object) -> int:
-                if demands:
-                    raise demands.pop()
-                return near.send(memoryview(data))  # type: ignore[arg-type]  # a channel gives bytes
-
-        with Renegotiating() as renegotiating:
-            monkeypatch.setattr(channel, "_sock", renegotiating)
-            far.sendall(PDU)
-            channel.write(PDU, SECONDS)
-        assert receive_exactly(far, len(PDU)) == PDU
-
-
 def test_a_write_times_out_when_the_peer_reads_nothing() -> None:
     """Half a PDU is out then: nothing can follow it."""
     done = threading.Event()
@@ -136,6 +117,67 @@ def test_the_alert_is_still_there_when_a_write_failed_after_it(pki: PKI) -> None
         error = read_until_refused(opposite.channel)
     assert isinstance(error, HandshakeError)
     assert error.facts.reason == "TLSV1_ALERT_UNKNOWN_CA"
+
+
+# Written ahead
+
+
+def test_what_is_written_ahead_arrives_before_the_next_write(pki: PKI) -> None:
+    """Encrypted at once, sent with the write after it; what the peer gets is in the order of the calls."""
+    with facing_tls_server(pki, partial(receive_exactly, count=3 * len(PDU))) as opposite:
+        assert opposite.channel.write_ahead(memoryview(PDU)) == len(PDU)
+        assert opposite.channel.write_ahead(memoryview(PDU)) == len(PDU)
+        opposite.channel.write(PDU, SECONDS)
+        assert opposite.outcome() == 3 * PDU
+
+
+def test_what_is_written_ahead_is_kept_until_it_is_sent(pki: PKI) -> None:
+    """The peer answers to the first PDU only; nothing of the second is on the wire before that."""
+
+    def peer(sock: ssl.SSLSocket) -> tuple[bytes, bytes]:
+        first = receive_exactly(sock, len(PDU))
+        sock.sendall(PDU)
+        return first, receive_exactly(sock, len(LONG))
+
+    with facing_tls_server(pki, peer) as opposite:
+        channel = opposite.channel
+        channel.write(PDU, SECONDS)
+        channel.write_ahead(memoryview(LONG))
+        tls = channel._tls
+        assert tls is not None
+        assert tls._unsent
+        assert read_pdu(channel) == (DATA, BODY)
+        assert tls._unsent
+        channel.send_ahead(SECONDS)
+        assert not tls._unsent
+        assert opposite.outcome() == (PDU, LONG)
+
+
+def test_nothing_is_written_ahead_in_clear_or_for_a_trace(pki: PKI) -> None:
+    """In clear nothing is to be done, and a trace shows what is sent when it is sent."""
+    with facing(receive_until_end) as opposite:
+        assert opposite.channel.write_ahead(memoryview(PDU)) == 0
+        opposite.channel.send_ahead(SECONDS)
+        opposite.channel.close()
+        assert opposite.outcome() == b""
+    lines: list[str] = []
+    with facing_tls_server(pki, receive_until_end) as opposite:
+        opposite.channel._trace = lines.append
+        assert opposite.channel.write_ahead(memoryview(PDU)) == 0
+        assert lines == []
+        opposite.channel.close()
+        assert opposite.outcome() == b""
+
+
+def test_writing_ahead_fails_as_a_write_does_when_tls_has_ended(pki: PKI) -> None:
+    """What OpenSSL refuses to encrypt, no write will send."""
+    with facing_tls_server(pki, receive_until_end) as opposite:
+        tls = opposite.channel._tls
+        assert tls is not None
+        tls.close_notify()
+        with pytest.raises(WriteFailed):
+            opposite.channel.write_ahead(memoryview(PDU))
+        assert opposite.channel.is_broken
 
 
 # Interrupted writes

@@ -391,7 +391,7 @@ def test_the_write_itself_is_raised_when_the_peer_left_no_last_words(monkeypatch
     monkeypatch.setattr(establish_module, "_LAST_WORDS_SECONDS", SHORT)
     done = threading.Event()
     with facing(lambda _sock: done.wait(SECONDS)) as opposite:
-        opposite.channel._sock.shutdown(socket.SHUT_WR)
+        opposite.channel._stream.sock.shutdown(socket.SHUT_WR)
         with pytest.raises(AssociationAborted, match="without an answer"):
             as_requestor(opposite.channel)
         done.set()

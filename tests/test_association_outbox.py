@@ -22,14 +22,33 @@ PATTERN = bytes(range(251)) * 20_000  # no power of two: a fragment out of place
 
 
 class Wire:
-    """What was flushed, write by write."""
+    """What was flushed, write by write; `events` has what happened in its order."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_ahead: bool = True) -> None:
         self.writes: list[bytes] = []
+        self.events: list[str] = []
+        self._takes_ahead = takes_ahead
+        self._ahead = b""
 
     def write(self, pdus: memoryview) -> None:
         """Keep a copy, as a socket would."""
-        self.writes.append(bytes(pdus))
+        self.events.append("write")
+        self.writes.append(self._ahead + bytes(pdus))
+        self._ahead = b""
+
+    def write_ahead(self, pdus: memoryview) -> int:
+        """Take it, or nothing as a channel in clear."""
+        self.events.append("ahead")
+        if not self._takes_ahead:
+            return 0
+        self._ahead += bytes(pdus)
+        return len(pdus)
+
+    def send_ahead(self) -> None:
+        """Note that it was sent."""
+        self.events.append("begin")
+        self.writes.append(self._ahead)
+        self._ahead = b""
 
     @property
     def data(self) -> bytes:
@@ -146,7 +165,7 @@ def test_the_bytes_of_a_file_come_out_whatever_the_peer_allows(
         monkeypatch.setattr(outbox_module, "_preadv", None)
     size = 20_000 if maximum_length < 1000 else 700_000
     wire = Wire()
-    outbox = Outbox(wire.write, maximum_length)
+    outbox = Outbox(wire, maximum_length)
     outbox.put_command(CT_ID, COMMAND)
     outbox.put_file(CT_ID, make_file(PATTERN[: size + 333]), 333, size + 333)
     outbox.flush()
@@ -160,7 +179,7 @@ def test_a_file_goes_out_in_several_writes_when_it_is_larger_than_the_buffer(
 ) -> None:
     """Each write is full PDUs and no longer than the buffer; nothing is lost between them."""
     wire = Wire()
-    outbox = Outbox(wire.write, maximum_length)
+    outbox = Outbox(wire, maximum_length)
     outbox.put_file(CT_ID, make_file(PATTERN[:size]), 0, size)
     outbox.flush()
     assert messages(wire.data, maximum_length) == [(CT_ID, False, PATTERN[:size])]
@@ -182,7 +201,7 @@ def test_a_file_comes_out_whole_when_the_system_reads_less_than_asked_for(
     monkeypatch.setattr(outbox_module, "_preadv", read_little)
     monkeypatch.setattr(os, "read", read_by_seven)
     wire = Wire()
-    outbox = Outbox(wire.write, 4096)
+    outbox = Outbox(wire, 4096)
     outbox.put_file(CT_ID, make_file(PATTERN[:10_000]), 0, 10_000)
     monkeypatch.undo()
     outbox.flush()
@@ -194,7 +213,7 @@ def test_a_file_that_shrinks_is_noticed(make_file: Callable[[bytes], int], left:
     """What was announced cannot be completed: the caller has to abort."""
     descriptor = make_file(PATTERN[: 2 * CAPACITY])
     os.ftruncate(descriptor, left)
-    outbox = Outbox(Wire().write, NO_LIMIT)
+    outbox = Outbox(Wire(), NO_LIMIT)
     with pytest.raises(FileShrank):
         outbox.put_file(CT_ID, descriptor, 0, 2 * CAPACITY)
 
@@ -202,7 +221,7 @@ def test_a_file_that_shrinks_is_noticed(make_file: Callable[[bytes], int], left:
 def test_a_file_that_grows_is_cut_where_it_ended(make_file: Callable[[bytes], int]) -> None:
     """What was announced is what is sent."""
     wire = Wire()
-    outbox = Outbox(wire.write, NO_LIMIT)
+    outbox = Outbox(wire, NO_LIMIT)
     outbox.put_file(CT_ID, make_file(PATTERN[:1000]), 0, 500)
     outbox.flush()
     assert messages(wire.data) == [(CT_ID, False, PATTERN[:500])]
@@ -214,7 +233,7 @@ def test_a_file_that_grows_is_cut_where_it_ended(make_file: Callable[[bytes], in
 def test_several_messages_go_out_in_one_write(make_file: Callable[[bytes], int]) -> None:
     """Small instances share a write, and keep their order."""
     wire = Wire()
-    outbox = Outbox(wire.write, 4096)
+    outbox = Outbox(wire, 4096)
     expected = []
     for number in range(20):
         content = PATTERN[: 1000 + number]
@@ -232,14 +251,15 @@ def test_several_messages_go_out_in_one_write(make_file: Callable[[bytes], int])
 def test_nothing_is_written_when_nothing_was_collected() -> None:
     """An empty flush costs nothing."""
     wire = Wire()
-    Outbox(wire.write, NO_LIMIT).flush()
+    Outbox(wire, NO_LIMIT).flush()
     assert not wire.writes
 
 
 def test_the_caller_is_asked_first_when_the_buffer_is_full(make_file: Callable[[bytes], int]) -> None:
     """Before a flush in the middle of a message the sender may have to wait for responses; not before its own."""
-    events: list[str] = []
-    outbox = Outbox(lambda _pdus: events.append("write"), NO_LIMIT, lambda: events.append("before"))
+    wire = Wire()
+    events = wire.events
+    outbox = Outbox(wire, NO_LIMIT, lambda: events.append("before"))
     size = 2 * CAPACITY
     outbox.put_file(CT_ID, make_file(PATTERN[:size]), 0, size)
     assert events == ["before", "write"] * 2
@@ -250,7 +270,7 @@ def test_the_caller_is_asked_first_when_the_buffer_is_full(make_file: Callable[[
 def test_a_command_makes_way_for_itself_when_it_does_not_fit(make_file: Callable[[bytes], int]) -> None:
     """A command is never cut by the end of the buffer."""
     wire = Wire()
-    outbox = Outbox(wire.write, NO_LIMIT)
+    outbox = Outbox(wire, NO_LIMIT)
     # Four fragments fill all but a few bytes.
     size = CAPACITY - 4 * 12 - 60
     outbox.put_file(CT_ID, make_file(PATTERN[:size]), 0, size)
@@ -263,12 +283,49 @@ def test_a_command_makes_way_for_itself_when_it_does_not_fit(make_file: Callable
 def test_no_crumbs_are_sent_when_the_buffer_is_nearly_full(make_file: Callable[[bytes], int]) -> None:
     """A few bytes at the buffer's end are not worth a PDU of their own."""
     wire = Wire()
-    outbox = Outbox(wire.write, NO_LIMIT)
+    outbox = Outbox(wire, NO_LIMIT)
     size = CAPACITY - 4 * 12 - 60
     outbox.put_file(CT_ID, make_file(PATTERN[:size]), 0, size)
     outbox.put_file(CT_ID, make_file(PATTERN[:10_000]), 0, 10_000)
     outbox.flush()
     assert [len(list(fragments(write))) for write in wire.writes] == [4, 1]
+
+
+@pytest.mark.parametrize("takes_ahead", [True, False])
+@pytest.mark.parametrize("size", [100, 4084, 4085, 20_000])
+def test_everything_but_the_last_pdu_is_prepared_and_sent_first(
+    make_file: Callable[[bytes], int], size: int, *, takes_ahead: bool
+) -> None:
+    """What can go ahead completes no message; all of it together is what a flush alone would have written."""
+    wire = Wire(takes_ahead=takes_ahead)
+    outbox = Outbox(wire, 4096)
+    outbox.put_command(CT_ID, COMMAND)
+    outbox.put_file(CT_ID, make_file(PATTERN[:size]), 0, size)
+    outbox.get_ready()
+    outbox.get_ready()
+    assert not wire.writes
+    outbox.begin()
+    assert len(wire.writes) == takes_ahead
+    if takes_ahead:
+        assert [is_last for _, is_command, is_last, _ in fragments(wire.data, 4096) if not is_command].count(True) == 0
+    outbox.flush()
+    assert messages(wire.data, 4096) == [(CT_ID, True, COMMAND), (CT_ID, False, PATTERN[:size])]
+    outbox.put_command(CT_ID, COMMAND)
+    outbox.begin()
+    outbox.flush()
+    assert messages(wire.writes[-1]) == [(CT_ID, True, COMMAND)]
+
+
+def test_what_was_prepared_goes_first_when_the_flush_comes_at_once(make_file: Callable[[bytes], int]) -> None:
+    """Nobody has to begin: a write sends what was taken before its own bytes."""
+    wire = Wire()
+    outbox = Outbox(wire, 4096)
+    outbox.put_command(CT_ID, COMMAND)
+    outbox.put_file(CT_ID, make_file(PATTERN[:9000]), 0, 9000)
+    outbox.get_ready()
+    outbox.flush()
+    assert wire.events == ["ahead", "write"]
+    assert messages(wire.data, 4096) == [(CT_ID, True, COMMAND), (CT_ID, False, PATTERN[:9000])]
 
 
 SIZES = st.integers(1, 70_000) | st.sampled_from((CAPACITY - 24, CAPACITY - 23, CAPACITY, CAPACITY + 3))
@@ -282,7 +339,7 @@ def test_every_file_comes_out_whole_whatever_the_sizes(sizes: list[int], start: 
     if 0 < maximum_length < 1000:
         sizes = [size % 5000 + 1 for size in sizes]
     wire = Wire()
-    outbox = Outbox(wire.write, maximum_length)
+    outbox = Outbox(wire, maximum_length)
     expected = []
     with TemporaryFile() as file:
         file.write(PATTERN[: start + max(sizes)])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicomtls.dataset import DEFLATED, EXPLICIT_VR_LE, encode_file_meta, read_directory, tags
+from dicomtls.dataset import DEFLATED, EXPLICIT_VR_LE, encode_file_meta, tags
+from dicomtls.dataset.directory import read_directory
 from dicomtls.dataset.uids import MEDIA_STORAGE_DIRECTORY
 from dicomtls.errors import DataError
 from tests.support.elements import (

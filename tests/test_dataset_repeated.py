@@ -10,15 +10,18 @@ from dicomtls.dataset import (
     EXPLICIT_VR_LE,
     IMPLICIT_VR_LE,
     Attributes,
+    FileMeta,
+    encode_file_meta,
     read_attributes,
     read_file_meta,
     repeated,
     tags,
 )
-from dicomtls.dataset.repeated import AttributeReader
+from dicomtls.dataset.repeated import AttributeReader, FileMetaReader
 from dicomtls.errors import DataError
 from tests.support.elements import OPEN_ITEM, UNDEFINED, explicit, implicit, name_of, pydicom_files
 
+CT = "1.2.840.10008.5.1.4.1.1.2"
 WANTED = frozenset({tags.PATIENT_ID, tags.STUDY_INSTANCE_UID, tags.SERIES_INSTANCE_UID})
 
 
@@ -154,3 +157,99 @@ def test_a_changed_dataset_reads_as_if_it_were_the_first(changes: list[tuple[int
         changed[position % len(changed)] = byte
     head = bytes(changed[: len(changed) - cut])
     assert outcome(reader.read, head) == outcome(lambda each: read_attributes(each, syntax, WANTED), head)
+
+
+# Files
+
+
+def judged(read: "object", head: bytes, size: int) -> FileMeta | str:
+    """What reading a file's head gives, or what it says."""
+    assert callable(read)
+    try:
+        found = read(head, size)
+    except DataError as error:
+        return error.message
+    assert isinstance(found, FileMeta)
+    return found
+
+
+def test_every_file_gives_what_it_gives_by_itself() -> None:
+    """pydicom's files, each twice and among the others, however long the head is."""
+    reader = FileMetaReader()
+    for path in pydicom_files():
+        data = path.read_bytes()
+        for length in (400, 1000, 4096):
+            for _ in range(2):
+                head = data[:length]
+                assert judged(reader.read, head, len(data)) == judged(read_file_meta, head, len(data)), path
+
+
+def file_of(
+    instance: str, *, sop_class: str = CT, transfer_syntax: str = EXPLICIT_VR_LE, time: bytes = b"120000"
+) -> bytes:
+    """A file of a series: meta information, a few elements before the SOP UIDs, one behind."""
+
+    def write(tag: int, vr: bytes, value: bytes) -> bytes:
+        return implicit(tag, value) if transfer_syntax == IMPLICIT_VR_LE else explicit(tag, vr, value)
+
+    uids = ((tags.SOP_CLASS_UID, sop_class), (tags.SOP_INSTANCE_UID, instance))
+    return b"".join(
+        (
+            encode_file_meta(sop_class, instance or "1.2.3", transfer_syntax),
+            write(0x00080013, b"TM", time),
+            *(write(tag, b"UI", uid.encode() + b"\0" * (len(uid) % 2)) for tag, uid in uids),
+            write(0x00080030, b"TM", b"120000"),
+        )
+    )
+
+
+def test_files_of_a_series_are_walked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first tells how the others are laid out; another class, syntax or length is looked at anew."""
+    walks: list[int] = []
+
+    def walk(head: bytes, size: int) -> FileMeta:
+        walks.append(size)
+        return read_file_meta(head, size)
+
+    monkeypatch.setattr(repeated, "read_file_meta", walk)
+    reader = FileMetaReader()
+    for number in range(100, 200):
+        data = file_of(f"1.2.{number}")
+        assert reader.read(data, len(data)).sop_instance_uid == f"1.2.{number}"
+    assert len(walks) == 1
+    for other in (
+        file_of("1.2.100", sop_class="1.2.840.10008.5.1.4.1.1.4"),
+        file_of("1.2.100", transfer_syntax=IMPLICIT_VR_LE),
+        file_of("1.2.1000"),
+        file_of("1.2.100", time=b"1200"),
+    ):
+        count = len(walks)
+        assert judged(reader.read, other, len(other)) == judged(read_file_meta, other, len(other))
+        assert len(walks) == count + 1
+
+
+@pytest.mark.parametrize("uid", [b"1.2.\xff00", b"../../x", b"\0" * 7, b"1.2.3\n9"])
+def test_uid_that_is_none_is_refused_among_good_ones_too(uid: bytes) -> None:
+    """At the place where the others have theirs, of the same length."""
+    reader = FileMetaReader()
+    good = file_of("1.2.345")
+    assert judged(reader.read, good, len(good)) == judged(read_file_meta, good, len(good))
+    start = good.rindex(b"1.2.345")
+    bad = good[:start] + uid + good[start + 7 :]
+    assert judged(reader.read, bad, len(bad)) == judged(read_file_meta, bad, len(bad))
+
+
+CUTS = st.lists(st.tuples(st.integers(0, 420), st.binary(min_size=1, max_size=3)), max_size=4)
+
+
+@given(cuts=CUTS, end=st.integers(0, 420))
+def test_damaged_file_gives_what_it_gives_by_itself(cuts: list[tuple[int, bytes]], end: int) -> None:
+    """After a good one has been read, bytes changed anywhere and a head cut anywhere make no difference."""
+    reader = FileMetaReader()
+    good = file_of("1.2.345")
+    reader.read(good, len(good))
+    data = bytearray(good)
+    for position, bytes_ in cuts:
+        data[position : position + len(bytes_)] = bytes_
+    head = bytes(data[: len(data) - end % 40])
+    assert judged(reader.read, head, len(data)) == judged(read_file_meta, head, len(data))

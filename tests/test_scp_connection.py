@@ -165,7 +165,7 @@ def test_peer_that_goes_away_costs_one_event(server: RunningServer, tmp_path: Pa
     if point in ("associated", "in a command", "in data"):
         sock.close()
         association = server.associate()
-        sock = association._channel._sock
+        sock = association._channel._stream.sock
         context_id = context_of(association)
         if point == "in a command":
             sock.send(data_fragments(context_id, [b"x" * 100])[:30])

@@ -326,7 +326,8 @@ def serve_foreign_client(
         with foreign.wrap_socket(near, server_hostname="localhost", session=session) as theirs:
             sock, negotiated = serving.result()
             with sock:
-                sock.send(b"x")
+                sock.put(memoryview(b"x"))
+                sock.push()
                 assert theirs.recv(1) == b"x"
             return theirs.session, negotiated
 

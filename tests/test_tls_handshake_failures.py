@@ -18,13 +18,13 @@ from dicomtls.errors import HandshakeError, HandshakeFacts, Interrupted
 from dicomtls.tls import (
     Negotiated,
     TLSSettings,
+    TLSStream,
     client_context,
     client_handshake,
     server_context,
     server_handshake,
     transcript,
 )
-from dicomtls.tls.transcript import WatchedSocket
 from dicomtls.waiting import Interrupt, Waiter, deadline_in
 from tests.support.chains import issue
 from tests.support.handshakes import DEADLINE, client_settings, connected_sockets, server_settings
@@ -50,7 +50,7 @@ def call(
     seconds: float = DEADLINE,
     interrupt: Interrupt | None = None,
     settings: TLSSettings | None = None,
-) -> tuple[ssl.SSLSocket, Negotiated]:
+) -> tuple[TLSStream, Negotiated]:
     """Our client's handshake with a server that is not as it should be."""
     settings = settings or client_settings(pki, pki.client)
     sock = socket.create_connection((server.host, server.port), timeout=DEADLINE)
@@ -225,9 +225,8 @@ def test_client_knows_that_the_server_went_away_after_the_handshake(pki: PKI, en
 
     def serve(connection: socket.socket) -> None:
         tls, _ = server_handshake(connection, ssl_context, deadline=deadline_in(DEADLINE))
-        plain = socket.socket(fileno=tls.detach())
-        end(plain)
-        plain.close()
+        end(tls.sock)
+        tls.close()
 
     with raw_server(serve) as server:
         sock, negotiated = call(pki, server)
@@ -239,8 +238,7 @@ def test_client_knows_that_the_server_went_away_after_the_handshake(pki: PKI, en
             channel.close()
     facts = caught.value.facts
     assert (facts.after_handshake, facts.protocol) == (True, "TLSv1.3")
-    # Before 3.11.9 and 3.12.3 CPython takes a reset for an end of file here (python/cpython#115627).
-    assert facts.closed in (closed, "eof")
+    assert facts.closed == closed
     assert facts.client_certificate == "sent"
     assert facts.chain_der == negotiated.chain_der
 
@@ -284,13 +282,14 @@ def test_peer_that_reset_before_the_handshake_is_a_reset(pki: PKI, said: bytes, 
 
 
 def test_socket_closed_by_another_thread_is_a_failed_handshake(pki: PKI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """CPython raises ValueError there; a server that stops closes sockets under its threads."""
+    """A server that stops closes sockets under its threads."""
+    real = TLSStream.do_handshake
 
-    def closed(_sock: ssl.SSLSocket, *_args: object) -> None:
-        msg = "Underlying socket has been closed."
-        raise ValueError(msg)
+    def closed(stream: TLSStream) -> bool:
+        stream.sock.close()
+        return real(stream)
 
-    monkeypatch.setattr(WatchedSocket, "do_handshake", closed)
+    monkeypatch.setattr(TLSStream, "do_handshake", closed)
     assert client_failure(pki, receive_until_end).closed == "eof"
 
 
@@ -366,9 +365,8 @@ def test_failed_handshake_closes_the_socket(pki: PKI) -> None:
             client_handshake(near, client_context(client), client, host="localhost", deadline=deadline_in(DEADLINE))
         sock, _ = serving.result()
         with sock:
-            sock.settimeout(DEADLINE)
-            with suppress(ssl.SSLEOFError):
-                assert sock.recv(1) == b""
+            sock.sock.settimeout(DEADLINE)
+            assert sock.read(1, memoryview(bytearray(1))) == 0
 
 
 # -- what the transcript costs, and what is left without it --------------------------------------------------------
@@ -394,10 +392,13 @@ def test_nobody_listens_to_bulk_data(pki: PKI, monkeypatch: pytest.MonkeyPatch) 
         with sock, other:
             assert seen
             seen.clear()
-            other.settimeout(DEADLINE)
+            other.sock.settimeout(DEADLINE)
+            received = memoryview(bytearray(4))
             for _ in range(10):
-                sock.send(b"data")
-                assert other.recv(4) == b"data"
+                sock.put(memoryview(b"data"))
+                sock.push()
+                assert other.read(4, received) == 4
+                assert bytes(received) == b"data"
             assert seen == []
 
 

@@ -44,7 +44,7 @@ def conversation(version: str) -> tuple[Message, ...]:
             super().record(direction, version, content_type, data)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dicomtls.tls.handshake.Transcript", Recorder)
+        patch.setattr("dicomtls.tls.stream.Transcript", Recorder)
         pki = PKI(_directories[0])
         client = client_settings(pki, pki.client, tls_min=version, tls_max=version)
         server_ssl = server_context(server_settings(pki))
@@ -281,19 +281,6 @@ def test_callback_takes_sockets_that_nobody_watches() -> None:
         client.do_handshake()
     assert outgoing.read().startswith(b"\x16")
     transcript._on_message(client, "read", TLS_12, HEADER, 0, b"\x16\x03\x03\0\0")
-
-
-def test_flooded_socket_that_is_gone_is_left_alone() -> None:
-    """Cutting off what is cut off already raises nothing."""
-    with connected_sockets() as (near, _):
-        context = client_context(client_settings(PKI(_directories[0])))
-        sock = context.wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False)
-        assert isinstance(sock, transcript.WatchedSocket)
-        sock.transcript = Transcript()
-        sock.close()
-        for _ in range(3000):
-            transcript._on_message(sock, "read", TLS_12, HEADER, 0, b"\x16\x03\x03\0\x04")
-        assert sock.transcript.is_flooded
 
 
 # -- other Pythons ------------------------------------------------------------------------------------------------

@@ -114,12 +114,22 @@ class Association:
 
     def outbox(self, before_flush: Callable[[], None] | None = None) -> Outbox:
         """A buffer in which many messages are laid out before they are written at once."""
-        return Outbox(self.write, self.parameters.peer_maximum_length, before_flush)
+        return Outbox(self, self.parameters.peer_maximum_length, before_flush)
 
     def write(self, pdus: bytes | bytearray | memoryview) -> None:
         """Write whole PDUs; `outbox` and `send` are what callers want."""
         with _Guard(self):
             self._channel.write(pdus, self.timeout)
+
+    def write_ahead(self, pdus: memoryview) -> int:
+        """Do for whole PDUs what can be done before they are sent; says for how many bytes. For `outbox` only."""
+        with _Guard(self):
+            return self._channel.write_ahead(pdus)
+
+    def send_ahead(self) -> None:
+        """Send what `write_ahead` took."""
+        with _Guard(self):
+            self._channel.send_ahead(self.timeout)
 
     def respond(self, context_id: int, response: Command) -> None:
         """Send a response without a dataset, or hold it for some milliseconds while requests keep coming.
@@ -160,10 +170,11 @@ class Association:
             self._dataset_context = context_id if command.has_dataset else None
             return Message(command, self.parameters.contexts[context_id])
 
-    def await_message(self) -> None:
-        """Return when the next command, or whatever comes in its place, is there: `receive` need not wait then."""
+    def await_data(self) -> bool:
+        """Return when the next PDU begins to come; says whether it is data, so that `receive` gets a message."""
         with _Guard(self):
-            self._channel.await_pdu(MAXIMUM_COMMAND_LENGTH, self._wait_for(self.timeout))
+            pdu_type, _ = self._read_header(self._wait_for(self.timeout))
+            return pdu_type == PDUType.P_DATA_TF
 
     def fragments(self) -> Iterator[memoryview]:
         """Yield the dataset of the message that was received last; each view holds until the next one."""

@@ -9,14 +9,14 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from math import inf
 from time import monotonic
-from typing import cast
 
 from dicomtls.association.pdu import HEADER_LENGTH, PDUType, parse_header
+from dicomtls.association.stream import PlainStream, Stream
 from dicomtls.errors import AssociationAborted, HandshakeError, Interrupted
-from dicomtls.tls import Negotiated, read_failure
+from dicomtls.tls import Negotiated, TLSStream, read_failure
 from dicomtls.waiting import Interrupt, Waiter, deadline_in
 
 BUFFER_SIZE = 256 * 1024
@@ -24,7 +24,6 @@ BUFFER_SIZE = 256 * 1024
 _SPIN_SECONDS = 0.0003
 _SPIN_CREDIT = 8
 _HAS_CORES = (os.cpu_count() or 1) > 1
-_WOULD_BLOCK = (ssl.SSLWantReadError, BlockingIOError)
 _FINISH_SECONDS = 2.0
 _LINGER_BYTES = 1 << 20
 
@@ -33,16 +32,8 @@ class WriteFailed(Exception):
     """The connection takes no more bytes; what the peer sent before it went tells why."""
 
 
-def _reader(sock: socket.socket) -> Callable[[int, memoryview], int]:
-    """What reads at most so many bytes into a view, and says how many they were."""
-    if isinstance(sock, ssl.SSLSocket):
-        # With a buffer it returns a count; typeshed knows it as bytes.
-        return cast("Callable[[int, memoryview], int]", sock.read)
-    return lambda _length, room: sock.recv_into(room)
-
-
 class Channel:
-    """One connected, non-blocking socket, plain or TLS.
+    """One connection, in clear (a connected, non-blocking socket) or over TLS.
 
     `trace` is told of every PDU in either direction: one line with its type and its length in bytes. `may_spin` says
     at each wait whether this process has nothing better to do than to look again at once.
@@ -50,7 +41,7 @@ class Channel:
 
     def __init__(
         self,
-        sock: socket.socket,
+        connection: socket.socket | TLSStream,
         *,
         negotiated: Negotiated | None = None,
         interrupt: Interrupt | None = None,
@@ -59,9 +50,10 @@ class Channel:
     ) -> None:
         self.negotiated = negotiated
         self._trace = trace
-        self._sock = sock
+        self._tls = connection if isinstance(connection, TLSStream) else None
+        self._stream: Stream = PlainStream(connection) if isinstance(connection, socket.socket) else connection
         self._interrupt = interrupt
-        self._waiter = Waiter(sock, interrupt)
+        self._waiter = Waiter(self._stream.sock, interrupt)
         # Anonymous memory: pages that are never written cost nothing, so an idle association is small.
         self._buffer = memoryview(mmap.mmap(-1, BUFFER_SIZE))
         self._start = 0
@@ -72,8 +64,7 @@ class Channel:
         self._may_spin = may_spin if _HAS_CORES else None
         self._spin_credit = _SPIN_CREDIT
         self._finish_by = inf
-        self._is_server = isinstance(sock, ssl.SSLSocket) and bool(sock.server_side)
-        self._read = _reader(sock)
+        self._is_server = self._tls is not None and bool(self._tls.tls.server_side)
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -88,16 +79,6 @@ class Channel:
         if self._trace is not None:
             self._trace(f"received {_pdu_line(header)}")
         return header
-
-    def await_pdu(self, longest: int, deadline: float | None) -> None:
-        """Return when the next PDU is there as a whole, or its header where that claims more than `longest` bytes.
-
-        Raises as `read_header` does; nothing is taken.
-        """
-        self._need(HEADER_LENGTH, deadline)
-        _, length = parse_header(self._buffer[self._start : self._start + HEADER_LENGTH])
-        if length <= longest:
-            self._need(HEADER_LENGTH + length, deadline, at_most=HEADER_LENGTH + length)
 
     def read_body(self, length: int, deadline: float | None) -> memoryview:
         """Take the header and `length` bytes after it; the view holds until the next read."""
@@ -115,7 +96,7 @@ class Channel:
         self._make_room(1)
         try:
             self._fill(1, BUFFER_SIZE)
-        except _WOULD_BLOCK:
+        except BlockingIOError:
             return False
         return True
 
@@ -124,7 +105,7 @@ class Channel:
             self._make_room(count)
             try:
                 self._fill(count, at_most)
-            except _WOULD_BLOCK:
+            except BlockingIOError:
                 if not self._spin(count, at_most):
                     self._waiter.readable(deadline)
                 continue
@@ -143,7 +124,7 @@ class Channel:
         while monotonic() < until:
             try:
                 self._fill(count, at_most)
-            except _WOULD_BLOCK:
+            except BlockingIOError:
                 continue
             self._spin_credit = min(self._spin_credit + 1, _SPIN_CREDIT)
             return True
@@ -165,12 +146,12 @@ class Channel:
         self._start, self._end = 0, len(held)
 
     def _fill(self, count: int, at_most: int) -> None:
-        """Read until `count` bytes are held or the buffer is full; raises `_WOULD_BLOCK` when no more is there yet.
+        """Read until `count` bytes are held or the buffer is full; raises `BlockingIOError` when no more is there yet.
 
         More than `count` may be held then, but not more than `at_most`. The loop runs once for each TLS record of
         everything that is received, so it holds everything by name.
         """
-        read, buffer, start, end = self._read, self._buffer, self._start, self._end
+        read, buffer, start, end = self._stream.read, self._buffer, self._start, self._end
         wanted, limit = min(start + count, len(buffer)), min(start + at_most, len(buffer))
         try:
             while end < wanted:
@@ -179,7 +160,7 @@ class Channel:
                     raise self._lost(None)
                 end += received
                 self._proven = True
-        except _WOULD_BLOCK:
+        except BlockingIOError:
             raise
         except (OSError, ValueError) as error:  # ValueError: read on a closed TLS object
             raise self._lost(error) from error
@@ -222,24 +203,51 @@ class Channel:
         if self._trace is not None:
             for line in _pdu_lines(view):
                 self._trace(f"sent {line}")
-        send = self._sock.send
         while view:
-            try:
-                view = view[send(view) :]
-            except ssl.SSLWantReadError:
-                self._wait_to_write(self._waiter.readable, timeout)
-            except (ssl.SSLWantWriteError, BlockingIOError):
-                self._wait_to_write(self._waiter.writable, timeout)
-            except (OSError, ValueError) as error:
-                self.is_broken = True
-                raise WriteFailed from error
+            with self._watching_writes():
+                view = view[self._stream.put(view) :]
+            self._push(timeout)
         if self._interrupt is not None:
             self._interrupt.check()
 
-    def _wait_to_write(self, wait: Callable[[float], None], timeout: float) -> None:
+    def write_ahead(self, data: memoryview) -> int:
+        """Encrypt whole PDUs that the next `write` is to send before its own; says of how many bytes that was done.
+
+        Nothing is done in clear, where there is nothing to do, nor for a trace, which shows what is sent as it is.
+        Raises `WriteFailed`.
+        """
+        if self._tls is None or self._trace is not None or not data:
+            return 0
+        with self._watching_writes():
+            self._tls.hold(data)
+        return len(data)
+
+    def send_ahead(self, timeout: float) -> None:
+        """Send what `write_ahead` has encrypted, if anything; raises as `write` does."""
+        self._push(timeout)
+
+    def _push(self, timeout: float) -> None:
+        while True:
+            try:
+                with self._watching_writes():
+                    return self._stream.push()
+            except (ssl.SSLWantWriteError, BlockingIOError):
+                self._wait_to_write(timeout)
+
+    @contextmanager
+    def _watching_writes(self) -> Iterator[None]:
+        try:
+            yield
+        except (ssl.SSLWantWriteError, BlockingIOError):
+            raise
+        except (OSError, ValueError) as error:
+            self.is_broken = True
+            raise WriteFailed from error
+
+    def _wait_to_write(self, timeout: float) -> None:
         """Wait once; after an interrupt all waits together have the time that is left to finish in."""
         try:
-            wait(min(deadline_in(timeout), self._finish_by))
+            self._waiter.writable(min(deadline_in(timeout), self._finish_by))
         except TimeoutError:
             self.is_broken = True  # half a PDU is out: nothing can follow it
             if self._interrupt is not None:
@@ -263,22 +271,20 @@ class Channel:
         With `linger` seconds the peer may close first: closing over unread bytes would reset the connection and
         could take away from the peer what we sent last (PS3.8 section 9.1.5, ARTIM timer).
         """
-        if isinstance(self._sock, ssl.SSLSocket):
-            # Not waiting for the peer's own close_notify; the want-read that says so is expected.
-            with suppress(OSError, ValueError):
-                self._sock.unwrap()
+        self._stream.close_notify()
         if linger:
             with suppress(OSError, ValueError, TimeoutError, Interrupted):
                 self._drain(deadline_in(linger))
-        self._sock.close()
+        self._stream.close()
 
     def _drain(self, deadline: float) -> None:
-        self._sock.shutdown(socket.SHUT_WR)
+        sock = self._stream.sock
+        sock.shutdown(socket.SHUT_WR)
         drained = 0
         while drained < _LINGER_BYTES:
             try:
                 # Below TLS: nobody wants to know what these bytes mean.
-                count = len(socket.socket.recv(self._sock, BUFFER_SIZE))
+                count = len(sock.recv(BUFFER_SIZE))
             except BlockingIOError:
                 self._waiter.readable(deadline)
                 continue

@@ -7,6 +7,7 @@ A dataset is never decoded, joined or copied on its way: the headers go into one
 import mmap
 import os
 from collections.abc import Callable
+from typing import Protocol
 
 from dicomtls.association.pdu import DATA_HEADER_LENGTH, DATA_VALUE_OVERHEAD, data_header
 from dicomtls.errors import RemoteProtocolError
@@ -50,25 +51,36 @@ def pack(context_id: int, data: bytes, *, is_command: bool, fragment: int) -> by
     return b"".join(parts)
 
 
+class Writer(Protocol):
+    """Where the PDUs of an outbox go: an association."""
+
+    def write(self, pdus: memoryview) -> None:
+        """Send all of it, behind what `write_ahead` took."""
+
+    def write_ahead(self, pdus: memoryview) -> int:
+        """Do what can be done before it is sent, and say for how many bytes; they cannot be taken back any more."""
+
+    def send_ahead(self) -> None:
+        """Send what `write_ahead` took."""
+
+
 class Outbox:
     """Collects PDUs until they are flushed.
 
-    `write` takes the whole of what it is given; `before_flush` is called before the buffer is flushed because it
-    is full, in the middle of a message.
+    `before_flush` is called before the buffer is flushed because it is full, in the middle of a message.
     """
 
     def __init__(
-        self,
-        write: Callable[[memoryview], None],
-        peer_maximum_length: int,
-        before_flush: Callable[[], None] | None = None,
+        self, writer: Writer, peer_maximum_length: int, before_flush: Callable[[], None] | None = None
     ) -> None:
-        self._write = write
+        self._writer = writer
         self._before_flush = before_flush
         self._fragment = fragment_length(peer_maximum_length)
         # Anonymous memory: what small messages never reach is never taken.
         self._buffer = memoryview(mmap.mmap(-1, CAPACITY))
         self.used = 0
+        self._last_pdu = 0
+        self._ahead = 0
 
     def put_command(self, context_id: int, command: bytes) -> None:
         """Add an encoded command set."""
@@ -76,6 +88,7 @@ class Outbox:
         if self.used + len(pdus) > CAPACITY:
             self._make_way()
         self._buffer[self.used : self.used + len(pdus)] = pdus
+        self._last_pdu = self.used
         self.used += len(pdus)
 
     def put_file(self, context_id: int, descriptor: int, offset: int, end: int) -> None:
@@ -89,11 +102,24 @@ class Outbox:
                 self._make_way()
             offset = self._fill(context_id, descriptor, offset, end)
 
+    def get_ready(self) -> None:
+        """Prepare to send everything but the last PDU.
+
+        Without that no message is complete: whoever aborts now, or after `begin`, has asked for nothing.
+        """
+        self._ahead += self._writer.write_ahead(self._buffer[self._ahead : self._last_pdu])
+
+    def begin(self) -> None:
+        """Send what has been prepared."""
+        if self._ahead:
+            self._writer.send_ahead()
+
     def flush(self) -> None:
         """Write what has been collected."""
-        used, self.used = self.used, 0
+        used, ahead = self.used, self._ahead
+        self.used = self._ahead = self._last_pdu = 0
         if used:
-            self._write(self._buffer[:used])
+            self._writer.write(self._buffer[ahead:used])
 
     def _make_way(self) -> None:
         if self._before_flush is not None:
@@ -101,6 +127,7 @@ class Outbox:
         self.flush()
 
     def _add_header(self, context_id: int, length: int, *, is_command: bool, is_last: bool) -> None:
+        self._last_pdu = self.used
         self._buffer[self.used : self.used + DATA_HEADER_LENGTH] = data_header(
             context_id, length, is_command=is_command, is_last=is_last
         )

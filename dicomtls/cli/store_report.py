@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,7 +113,7 @@ def _explain(result: "StoreResult") -> None:
     """Let the instances that an obstacle left behind say what the diagnosis of it says."""
     if result.error is not None:
         raw, why = result.error.message, _diagnosis(result.error).message
-        result.failed = [replace(report, reason=why) if report.reason == raw else report for report in result.failed]
+        result.failed = [report._replace(reason=why) if report.reason == raw else report for report in result.failed]
 
 
 def _sentence(report: "InstanceReport") -> str:

@@ -4,7 +4,6 @@ All bytes are taken for hostile: what cannot be read raises `errors.DataError`, 
 """
 
 from dicomtls.dataset import tags
-from dicomtls.dataset.directory import read_directory
 from dicomtls.dataset.elements import Attributes, read_attributes
 from dicomtls.dataset.encoding import Buffer
 from dicomtls.dataset.file_meta import FileMeta, HeadTooShort, NotDICOM, encode_file_meta, read_file_meta
@@ -38,7 +37,6 @@ __all__ = [
     "is_encapsulated",
     "is_native",
     "read_attributes",
-    "read_directory",
     "read_file_meta",
     "tags",
     "text",

@@ -4,7 +4,6 @@ The two loops are what `serve` does once for each instance: local names, one `un
 """
 
 import zlib
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,8 +25,7 @@ _INFLATE_LIMITS = (4 * 1024, 64 * 1024, 1024 * 1024)
 """Bytes of a deflated dataset to look at: a few, and more as long as they do not suffice. The last bounds memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(NamedTuple):
     """What was found of the attributes that were asked for."""
 
     values: dict[int, bytes]

@@ -1,9 +1,8 @@
 """The file meta information before a dataset (PS3.10 section 7.1): read as files have it, written as it should be."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from dicomtls.dataset import tags
 from dicomtls.dataset.elements import PADDING, read_dataset
@@ -21,10 +20,10 @@ from dicomtls.errors import DataError, UsageError
 from dicomtls.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomtls.peer import check_ae_title
 
-_PREAMBLE_LENGTH = 128
-_PREFIX = b"DICM"
+PREAMBLE_LENGTH = 128
+PREFIX = b"DICM"
 _META_GROUP_NUMBER = 0x0002
-_META_GROUP = b"\2\0"
+META_GROUP = b"\2\0"
 _META_TAGS = frozenset(
     {tags.MEDIA_STORAGE_SOP_CLASS_UID, tags.MEDIA_STORAGE_SOP_INSTANCE_UID, tags.TRANSFER_SYNTAX_UID}
 )
@@ -33,8 +32,7 @@ _SOP_UIDS = frozenset({tags.SOP_CLASS_UID, tags.SOP_INSTANCE_UID})
 _FIRST_GROUPS = (0x0004, 0x0008)
 
 
-@dataclass(frozen=True, slots=True)
-class FileMeta:
+class FileMeta(NamedTuple):
     """What C-STORE must know of a file: what it holds, how that is encoded, and where it begins."""
 
     sop_class_uid: str
@@ -117,11 +115,11 @@ def _find_meta(head: Buffer, size: int) -> int:
     if not size:
         msg = "the file is empty"
         raise NotDICOM(msg)
-    if head[_PREAMBLE_LENGTH : _PREAMBLE_LENGTH + len(_PREFIX)] == _PREFIX:
-        return _PREAMBLE_LENGTH + len(_PREFIX)
-    if len(head) < min(size, _PREAMBLE_LENGTH + len(_PREFIX)):
-        raise HeadTooShort(len(head), min(size, _PREAMBLE_LENGTH + len(_PREFIX)))
-    return len(_PREFIX) if head[: len(_PREFIX)] == _PREFIX else 0
+    if head[PREAMBLE_LENGTH : PREAMBLE_LENGTH + len(PREFIX)] == PREFIX:
+        return PREAMBLE_LENGTH + len(PREFIX)
+    if len(head) < min(size, PREAMBLE_LENGTH + len(PREFIX)):
+        raise HeadTooShort(len(head), min(size, PREAMBLE_LENGTH + len(PREFIX)))
+    return len(PREFIX) if head[: len(PREFIX)] == PREFIX else 0
 
 
 def _read_meta(head: Buffer, size: int, position: int) -> tuple[dict[int, bytes], int]:
@@ -129,7 +127,7 @@ def _read_meta(head: Buffer, size: int, position: int) -> tuple[dict[int, bytes]
     explicit = has_vr(head, position)
     source = open_source(head, position, EXPLICIT_VR_LE if explicit else IMPLICIT_VR_LE)
     values: dict[int, bytes] = {}
-    while head[position : position + 2] == _META_GROUP:
+    while head[position : position + 2] == META_GROUP:
         if position + HEADER_LENGTH > source.end:
             _demand(head, size, position + HEADER_LENGTH, _CUT_SHORT)
         tag, value, length = read_header(source, position)
@@ -179,7 +177,7 @@ _EXPLICIT_LONG = Struct("<HH2sHL").pack
 _VALUE_LENGTH = Struct("<H").pack
 _GROUP_LENGTH = Struct("<L").pack
 _SOP_INSTANCE_HEADER = b"\x02\x00\x03\x00UI"
-_START = bytes(_PREAMBLE_LENGTH) + _PREFIX + _EXPLICIT_SHORT(2, 0, b"UL", 4)
+_START = bytes(PREAMBLE_LENGTH) + PREFIX + _EXPLICIT_SHORT(2, 0, b"UL", 4)
 
 
 def encode_file_meta(

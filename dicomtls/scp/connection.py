@@ -22,7 +22,7 @@ from dicomtls.scp.events import Event, Listener, Severity
 from dicomtls.scp.services import AbortedOnPurpose, Services, StoreOutcome
 from dicomtls.scp.settings import ServerSettings
 from dicomtls.scp.storage import Storage, StoredInstance
-from dicomtls.tls import Negotiated, server_handshake
+from dicomtls.tls import Negotiated, TLSStream, server_handshake
 from dicomtls.waiting import Interrupt, deadline_in
 
 _MEGABYTE: Final = 1e6
@@ -103,17 +103,17 @@ class Connection:
                 self._all.places.give_back()
 
     def _open(self) -> Channel:
-        sock = self._sock
+        stream: socket.socket | TLSStream = self._sock
         if self._all.certificates is not None:
-            sock, self._negotiated = server_handshake(
-                sock,
+            stream, self._negotiated = server_handshake(
+                self._sock,
                 self._all.certificates.context(),
                 deadline=deadline_in(self._all.settings.handshake_timeout),
                 interrupt=self._all.interrupt,
             )
         trace = self._tell_of_pdu if self._all.settings.trace else None
         return Channel(
-            sock,
+            stream,
             negotiated=self._negotiated,
             interrupt=self._all.interrupt,
             trace=trace,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ssl
 
     from dicomtls.association.association import Association
-    from dicomtls.tls import Negotiated, TLSSettings
+    from dicomtls.tls import Negotiated, TLSSettings, TLSStream
 
 
 @dataclass
@@ -128,22 +128,21 @@ class Requestor:
             sock = connect(addresses, deadline, self.interrupt)
         with suppress(OSError):  # reset already; the first read or write will say so
             attempt.address = format_address(*sock.getpeername()[:2])
-        if self._tls is not None and self._ssl_context is not None:
-            sock = self._handshake(sock, attempt, deadline)
+        connection = self._handshake(sock, attempt, deadline) if self._tls is not None else sock
         return Channel(
-            sock,
+            connection,
             negotiated=attempt.negotiated,
             interrupt=self.interrupt,
             trace=self.settings.trace,
             may_spin=lambda: self.is_alone,
         )
 
-    def _handshake(self, sock: "socket.socket", attempt: Attempt, deadline: float) -> "ssl.SSLSocket":
+    def _handshake(self, sock: "socket.socket", attempt: Attempt, deadline: float) -> "TLSStream":
         from dicomtls.tls import client_handshake
 
         assert self._tls is not None and self._ssl_context is not None  # noqa: S101, PT018 -- the caller asked
         with attempt.timed("handshake"):
-            tls_socket, attempt.negotiated = client_handshake(
+            stream, attempt.negotiated = client_handshake(
                 sock,
                 self._ssl_context,
                 self._tls,
@@ -151,7 +150,7 @@ class Requestor:
                 deadline=deadline,
                 interrupt=self.interrupt,
             )
-        return tls_socket
+        return stream
 
 
 def _renamed(peer: Peer, called_ae_title: str) -> Peer:

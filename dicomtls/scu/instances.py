@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from dicomtls.dataset import (
     MEDIA_STORAGE_DIRECTORY,
@@ -13,9 +13,8 @@ from dicomtls.dataset import (
     HeadTooShort,
     NotDICOM,
     is_deflated,
-    read_directory,
-    read_file_meta,
 )
+from dicomtls.dataset.repeated import FileMetaReader
 from dicomtls.errors import DataError, UsageError
 
 _HEAD: Final = 4096
@@ -25,8 +24,7 @@ _LONGEST_DIRECTORY: Final = 64 << 20
 _FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(NamedTuple):
     """A DICOM file that can be sent; `offset` is where its dataset begins, `size` the whole file's, in bytes."""
 
     path: str
@@ -37,8 +35,7 @@ class Instance:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class SkippedFile:
+class SkippedFile(NamedTuple):
     """A file that is not sent, and why."""
 
     path: str
@@ -64,91 +61,121 @@ def find_instances(paths: Iterable[str]) -> Found:
 
     Raises `UsageError` where a path does not exist: the user meant something by it.
     """
-    found = Found()
+    search = _Search()
     for path in paths:
+        search.look_behind(path)
+    return search.found
+
+
+class _Search:
+    """What is found on the way from path to path."""
+
+    def __init__(self) -> None:
+        self.found = Found()
+        self._reader = FileMetaReader()
+
+    def look_behind(self, path: str) -> None:
+        """Look into what the user named."""
         if os.path.isdir(path):  # noqa: PTH112 -- once for each of many thousand paths: plain strings are cheaper
-            for below in _files_below(path, found):
-                _look(below, found, is_named=False)
+            for below in self._files_below(path):
+                self._look(below, is_named=False)
         elif os.path.lexists(path):
-            _look(path, found, is_named=True)
+            self._look(path, is_named=True)
         else:
             msg = f"there is no file or folder {path}"
             raise UsageError(msg, code="unreadable-file", hints=("check the spelling of the path",))
-    return found
 
+    def _files_below(self, folder: str) -> Iterator[str]:
+        """Without recursion: folders may be nested deeper than Python calls."""
+        waiting = self._entries(folder)
+        while waiting:
+            entry = waiting.pop()
+            # Links to folders are not followed: they may lead back up.
+            if entry.is_dir(follow_symlinks=False):
+                waiting += self._entries(entry.path)
+            else:
+                yield entry.path
 
-def _files_below(folder: str, found: Found) -> Iterator[str]:
-    """Without recursion: folders may be nested deeper than Python calls."""
-    waiting = _entries(folder, found)
-    while waiting:
-        entry = waiting.pop()
-        # Links to folders are not followed: they may lead back up.
-        if entry.is_dir(follow_symlinks=False):
-            waiting += _entries(entry.path, found)
-        else:
-            yield entry.path
+    def _entries(self, folder: str) -> "list[os.DirEntry[str]]":
+        """What a folder holds, the first by name at the end."""
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=lambda entry: entry.name, reverse=True)
+        except OSError as error:
+            self._cannot_read(folder, reason_of(error))
+            return []
 
+    def _cannot_read(self, path: str, reason: str) -> None:
+        self.found.unreadable.append(SkippedFile(path, reason))
 
-def _entries(folder: str, found: Found) -> "list[os.DirEntry[str]]":
-    """What a folder holds, the first by name at the end."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name, reverse=True)
-    except OSError as error:
-        found.unreadable.append(SkippedFile(folder, reason_of(error)))
-        return []
+    def _skip(self, path: str, reason: str) -> None:
+        self.found.skipped.append(SkippedFile(path, reason))
 
-
-def _look(path: str, found: Found, *, is_named: bool) -> None:
-    try:
-        descriptor = os.open(path, _FLAGS)
-    except OSError as error:
-        found.unreadable.append(SkippedFile(path, reason_of(error)))
-        return
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            found.skipped.append(SkippedFile(path, "not a regular file"))
+    def _look(self, path: str, *, is_named: bool) -> None:
+        try:
+            descriptor = os.open(path, _FLAGS)
+        except OSError as error:
+            self._cannot_read(path, reason_of(error))
             return
-        meta = _read_meta(descriptor, status.st_size)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                self._skip(path, "not a regular file")
+                return
+            self._judge(path, descriptor, status.st_size, is_named=is_named)
+        except NotDICOM as error:
+            self._skip(path, error.message)
+        except DataError as error:
+            self._cannot_read(path, error.message)
+        except OSError as error:
+            self._cannot_read(path, reason_of(error))
+        finally:
+            os.close(descriptor)
+
+    def _judge(self, path: str, descriptor: int, size: int, *, is_named: bool) -> None:
+        meta = self._read_meta(descriptor, size)
         if meta.sop_class_uid != MEDIA_STORAGE_DIRECTORY:
-            _check_length(meta, status.st_size)
-            found.instances.append(
+            _check_length(meta, size)
+            self.found.instances.append(
                 Instance(
-                    path,
-                    meta.sop_class_uid,
-                    meta.sop_instance_uid,
-                    meta.transfer_syntax,
-                    meta.dataset_offset,
-                    status.st_size,
+                    path, meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax, meta.dataset_offset, size
                 )
             )
         elif is_named:
-            _look_into_directory(path, descriptor, status.st_size, found)
+            self._look_into_directory(path, descriptor, size)
         else:
-            found.skipped.append(SkippedFile(path, "a DICOMDIR: what it lists lies in this folder"))
-    except NotDICOM as error:
-        found.skipped.append(SkippedFile(path, error.message))
-    except DataError as error:
-        found.unreadable.append(SkippedFile(path, error.message))
-    except OSError as error:
-        found.unreadable.append(SkippedFile(path, reason_of(error)))
-    finally:
-        os.close(descriptor)
+            self._skip(path, "a DICOMDIR: what it lists lies in this folder")
 
+    def _read_meta(self, descriptor: int, size: int) -> FileMeta:
+        head = os.read(descriptor, _HEAD)
+        while True:
+            try:
+                return self._reader.read(head, size)
+            except HeadTooShort as error:
+                if error.needed > _LONGEST_HEAD:
+                    raise
+                more = os.read(descriptor, max(error.needed, 2 * len(head)) - len(head))
+                if not more:
+                    raise
+                head += more
 
-def _read_meta(descriptor: int, size: int) -> FileMeta:
-    head = os.read(descriptor, _HEAD)
-    while True:
-        try:
-            return read_file_meta(head, size)
-        except HeadTooShort as error:
-            if error.needed > _LONGEST_HEAD:
-                raise
-            more = os.read(descriptor, max(error.needed, 2 * len(head)) - len(head))
-            if not more:
-                raise
-            head += more
+    def _look_into_directory(self, path: str, descriptor: int, size: int) -> None:
+        from dicomtls.dataset.directory import read_directory  # seldom, and not for nothing
+
+        if size > _LONGEST_DIRECTORY:
+            msg = f"a DICOMDIR of {size} bytes is too large to be one"
+            raise DataError(msg)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        data = bytearray()
+        while part := os.read(descriptor, size + 1 - len(data)):
+            data += part
+        for components in read_directory(bytes(data)):
+            listed = _resolve(Path(path).parent, components)
+            if listed is None:
+                missing = os.path.join(os.path.dirname(path), *components)  # noqa: PTH118, PTH120 -- as above
+                self._cannot_read(missing, "listed in the DICOMDIR, but not there")
+            else:
+                self._look(str(listed), is_named=False)
 
 
 def _check_length(meta: FileMeta, size: int) -> None:
@@ -157,23 +184,6 @@ def _check_length(meta: FileMeta, size: int) -> None:
     if (size - meta.dataset_offset) % 2 and not is_deflated(meta.transfer_syntax):
         msg = "the dataset has an odd number of bytes, as if the file was cut short"
         raise DataError(msg)
-
-
-def _look_into_directory(path: str, descriptor: int, size: int, found: Found) -> None:
-    if size > _LONGEST_DIRECTORY:
-        msg = f"a DICOMDIR of {size} bytes is too large to be one"
-        raise DataError(msg)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    data = bytearray()
-    while part := os.read(descriptor, size + 1 - len(data)):
-        data += part
-    for components in read_directory(bytes(data)):
-        listed = _resolve(Path(path).parent, components)
-        if listed is None:
-            missing = os.path.join(os.path.dirname(path), *components)  # noqa: PTH118, PTH120 -- as above
-            found.unreadable.append(SkippedFile(missing, "listed in the DICOMDIR, but not there"))
-        else:
-            _look(str(listed), found, is_named=False)
 
 
 def _resolve(folder: Path, components: tuple[str, ...]) -> Path | None:

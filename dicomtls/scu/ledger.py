@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from dicomtls.association.dimse import CommandField
 from dicomtls.association.status import StatusCategory, category, status_meaning
@@ -13,8 +13,7 @@ from dicomtls.errors import DicomTLSError
 from dicomtls.scu.instances import Instance
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceReport:
+class InstanceReport(NamedTuple):
     """What became of one instance: `status` is None where no response came, and `reason` says why.
 
     `code` is the error code for it; a warning has the one of a status too.

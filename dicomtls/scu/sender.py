@@ -79,7 +79,7 @@ class Sender:
             return
         length = size - instance.offset
         if length % 2 == 0 or not is_deflated(instance.transfer_syntax):
-            self._lay_out(instance, context_id, descriptor, instance.offset)
+            self._lay_out(instance, context_id, descriptor, instance.offset, size)
             return
         try:
             padded = _padded(descriptor, instance.offset)
@@ -87,7 +87,7 @@ class Sender:
             self._ledger.not_sent(instance, reason_of(error), code="unreadable-file")
             return
         with padded as file:
-            self._lay_out(instance, context_id, file.fileno(), 0)
+            self._lay_out(instance, context_id, file.fileno(), 0, _size(file))
 
     def _send_otherwise(self, instance: Instance) -> None:
         """Transcode where that is asked for and can be done; the peer does not take the instance as it is."""
@@ -104,10 +104,9 @@ class Sender:
             self._ledger.not_sent(instance, transcoded, code="no-presentation-context")
             return
         with transcoded.file as file:
-            self._lay_out(instance, transcoded.context_id, file.fileno(), 0)
+            self._lay_out(instance, transcoded.context_id, file.fileno(), 0, _size(file))
 
-    def _lay_out(self, instance: Instance, context_id: int, descriptor: int, offset: int) -> None:
-        end = os.fstat(descriptor).st_size
+    def _lay_out(self, instance: Instance, context_id: int, descriptor: int, offset: int, end: int) -> None:
         if end <= offset or (end - offset) % 2:
             self._ledger.not_sent(instance, _CHANGED, code="unreadable-file")
             return
@@ -142,15 +141,13 @@ class Sender:
 
     def _flush(self) -> None:
         if self._window == 1 and len(self.outstanding) == 2:  # noqa: PLR2004 -- the one that is answered, and the next
-            # The response is there, so there is room. Reading it takes longer than a near peer takes to fall asleep,
-            # so the next instance goes out first: a twentieth less time for 2,000 instances to storescp.
-            self._association.await_message()
-            self._count_as_sent()
-            self._outbox.flush()
-            self._receive()
-        else:
-            self._make_way()
-            self._outbox.flush()
+            # Encrypted while the peer is busy, and under way as soon as its response begins to come: a near peer does
+            # not fall asleep in between, and 2,000 instances take storescp a tenth less time.
+            self._outbox.get_ready()
+            if self._association.await_data():
+                self._outbox.begin()
+        self._make_way()
+        self._outbox.flush()
         while len(self.outstanding) > self._unsent and self._association.has_input():
             self._receive()
 
@@ -168,6 +165,10 @@ class Sender:
         response = receive_response(self._association, CommandField.C_STORE_RSP, self.outstanding)
         instance, size = self.outstanding.pop(response.message_id_being_responded_to or 0)
         self._ledger.answered(instance, response.status or 0, size)
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _padded(descriptor: int, offset: int) -> IO[bytes]:

@@ -52,20 +52,25 @@ def plan(instances: Sequence[Instance], *, transcode: bool = False) -> list[Batc
     each context, and data are not changed. With `transcode` each SOP class also gets contexts for the syntaxes
     that can be made of others.
     """
-    from dicomtls.scu.transcode import TARGETS  # without pydicom; only names
-
+    targets = _targets() if transcode else ()
     batches: list[tuple[dict[tuple[str, str], None], list[Instance]]] = []
     where: dict[tuple[str, str], int] = {}
     for instance in instances:
         key = (instance.sop_class_uid, instance.transfer_syntax)
         if key not in where:
-            wanted = dict.fromkeys([key, *((key[0], target) for target in TARGETS if transcode)])
+            wanted = dict.fromkeys([key, *((key[0], target) for target in targets)])
             if not batches or len(batches[-1][0] | wanted) > MAXIMUM_CONTEXTS:
                 batches.append(({}, []))
             batches[-1][0].update(wanted)
             where[key] = len(batches) - 1
         batches[where[key]][1].append(instance)
     return [Batch(tuple(_proposals(contexts)), tuple(members)) for contexts, members in batches]
+
+
+def _targets() -> tuple[str, ...]:
+    from dicomtls.scu.transcode import TARGETS
+
+    return TARGETS
 
 
 def _proposals(contexts: dict[tuple[str, str], None]) -> Iterator[ContextProposal]:

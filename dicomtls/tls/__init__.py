@@ -4,6 +4,7 @@ from dicomtls.tls.context import ALPN, client_context, missing_ciphers, server_c
 from dicomtls.tls.handshake import client_handshake, read_failure, server_handshake
 from dicomtls.tls.negotiated import Negotiated, PeerCertificate
 from dicomtls.tls.settings import ClientAuth, Passphrase, TLSSettings
+from dicomtls.tls.stream import TLSStream
 
 __all__ = [
     "ALPN",
@@ -12,6 +13,7 @@ __all__ = [
     "Passphrase",
     "PeerCertificate",
     "TLSSettings",
+    "TLSStream",
     "client_context",
     "client_handshake",
     "missing_ciphers",

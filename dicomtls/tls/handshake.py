@@ -7,11 +7,13 @@ first read. Whoever reads first hands an `ssl.SSLError` to `read_failure`, which
 import socket
 import ssl
 from datetime import UTC
+from time import monotonic
 
 from dicomtls.errors import HandshakeError, HandshakeFacts, UsageError
 from dicomtls.tls.negotiated import Negotiated, PeerCertificate, is_ip_address, negotiated_from
 from dicomtls.tls.settings import TLSSettings
-from dicomtls.tls.transcript import Transcript, WatchedSocket, stop_watching
+from dicomtls.tls.stream import TLSStream
+from dicomtls.tls.transcript import Transcript, stop_watching
 from dicomtls.waiting import Interrupt, Waiter
 
 _MAXIMUM_DNS_NAME = 253
@@ -26,7 +28,7 @@ def client_handshake(
     host: str,
     deadline: float,
     interrupt: Interrupt | None = None,
-) -> tuple[ssl.SSLSocket, Negotiated]:
+) -> tuple[TLSStream, Negotiated]:
     """Handshake as a client over a connected, non-blocking socket; verified when it returns.
 
     The chain and the name are checked by OpenSSL; pins, and a name that is not sent, by us, before anything is
@@ -39,32 +41,31 @@ def client_handshake(
     except UsageError:
         sock.close()
         raise
-    tls_socket = _wrap(sock, context, server_hostname=name)
-    transcript = _transcript(tls_socket, server_side=False)
+    stream = _begin(sock, context, server_hostname=name)
     try:
-        _shake(tls_socket, transcript, deadline, interrupt, reference=reference)
-        stop_watching(tls_socket)
-        negotiated = negotiated_from(tls_socket, transcript, verified_by=_verified_by(settings), reference=reference)
+        _shake(stream, deadline, interrupt, reference=reference)
+        stop_watching(stream.tls)
+        transcript = stream.transcript
+        negotiated = negotiated_from(stream.tls, transcript, verified_by=_verified_by(settings), reference=reference)
         _check_ourselves(negotiated, settings, transcript, reference)
     except BaseException:  # an interrupt too: nobody else knows the socket
-        tls_socket.close()
+        stream.close()
         raise
-    return tls_socket, negotiated
+    return stream, negotiated
 
 
 def server_handshake(
     sock: socket.socket, context: ssl.SSLContext, *, deadline: float, interrupt: Interrupt | None = None
-) -> tuple[ssl.SSLSocket, Negotiated]:
+) -> tuple[TLSStream, Negotiated]:
     """Handshake as a server over an accepted, non-blocking socket; raises `HandshakeError`, `Interrupted`."""
-    tls_socket = _wrap(sock, context, server_side=True)
-    transcript = _transcript(tls_socket, server_side=True)
+    stream = _begin(sock, context, server_side=True)
     try:
-        _shake(tls_socket, transcript, deadline, interrupt, reference=None)
-        stop_watching(tls_socket)
+        _shake(stream, deadline, interrupt, reference=None)
+        stop_watching(stream.tls)
         verified_by = None if context.verify_mode == ssl.CERT_NONE else "chain"
-        return tls_socket, negotiated_from(tls_socket, transcript, verified_by=verified_by, reference=None)
+        return stream, negotiated_from(stream.tls, stream.transcript, verified_by=verified_by, reference=None)
     except BaseException:  # an interrupt too: nobody else knows the socket
-        tls_socket.close()
+        stream.close()
         raise
 
 
@@ -80,23 +81,17 @@ def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeErro
     return HandshakeError("the peer refused after the handshake", facts)
 
 
-def _wrap(
+def _begin(
     sock: socket.socket, context: ssl.SSLContext, *, server_hostname: str | None = None, server_side: bool = False
-) -> ssl.SSLSocket:
+) -> TLSStream:
     try:
-        sock.getpeername()  # fails inside `wrap_socket` too, but there nobody closes the socket
-        return context.wrap_socket(
-            sock,
-            server_hostname=_without_idna(server_hostname),
-            server_side=server_side,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=True,
-        )
+        sock.getpeername()
     except OSError as error:  # the peer was gone before we began
         sock.close()
         facts = HandshakeFacts(role="server" if server_side else "client", closed="reset")
         msg = "the peer went away before the handshake"
         raise HandshakeError(msg, facts) from error
+    return TLSStream(sock, context, server_side=server_side, server_hostname=_without_idna(server_hostname))
 
 
 def _without_idna(name: str | None) -> str | bytes | None:
@@ -113,7 +108,7 @@ def _name_to_send(context: ssl.SSLContext, settings: TLSSettings, reference: str
 
 
 def _checked(name: str) -> str:
-    """Return a name that `wrap_socket` takes: it fails over others with the socket half taken over."""
+    """Return a name that the `ssl` module takes: it has no clear word for others."""
     if not _is_host_name(name):
         msg = f"not a name that can be sent to a server: {name!r}"
         raise UsageError(msg, hints=("give a DNS name or an IP address with --server-name",))
@@ -130,57 +125,53 @@ def _is_host_name(name: str) -> bool:
     return True
 
 
-def _transcript(sock: ssl.SSLSocket, *, server_side: bool) -> Transcript:
-    transcript = Transcript(server_side=server_side)
-    if isinstance(sock, WatchedSocket):
-        sock.transcript = transcript
-    return transcript
-
-
-def _shake(
-    sock: ssl.SSLSocket,
-    transcript: Transcript,
-    deadline: float,
-    interrupt: Interrupt | None,
-    *,
-    reference: str | None,
-) -> None:
-    waiter = Waiter(sock, interrupt)
+def _shake(stream: TLSStream, deadline: float, interrupt: Interrupt | None, *, reference: str | None) -> None:
+    waiter = Waiter(stream.sock, interrupt)
     while True:
+        wait = _look_at_the_clock
         try:
-            return sock.do_handshake()
-        except ssl.SSLWantReadError:
+            if stream.do_handshake():
+                return
+        except BlockingIOError:
             wait = waiter.readable
         except ssl.SSLWantWriteError:
             wait = waiter.writable
-        except (OSError, ValueError) as error:  # ValueError: CPython's for a socket closed in between
-            raise _failure(error, sock, transcript, reference) from error
+        except OSError as error:
+            raise _failure(error, stream, reference) from error
         try:
             wait(deadline)
         except TimeoutError as error:
-            raise _failure(error, sock, transcript, reference) from None
+            raise _failure(error, stream, reference) from None
+        if stream.transcript.is_flooded:
+            raise _failure(None, stream, reference)
 
 
-def _failure(
-    error: OSError | ValueError, sock: ssl.SSLSocket, transcript: Transcript, reference: str | None
-) -> HandshakeError:
+def _look_at_the_clock(deadline: float | None) -> None:
+    """A peer that always has one more record is as late as one that has none."""
+    if deadline is not None and monotonic() > deadline:
+        raise TimeoutError
+
+
+def _failure(error: OSError | None, stream: TLSStream, reference: str | None) -> HandshakeError:
+    transcript = stream.transcript
     facts = HandshakeFacts(
         role="server" if transcript.server_side else "client",
         alert_received=transcript.alert_received,
         alert_sent=transcript.alert_sent,
         first_bytes=transcript.first_bytes,
-        protocol=sock.version(),
+        protocol=stream.tls.version(),
         client_certificate=transcript.client_certificate,
         reference_name=reference,
         chain_der=transcript.peer_chain,
     )
-    _add_error(facts, error)
     if transcript.is_flooded:
-        facts.reason, facts.closed = _FLOODED, None
+        facts.reason = _FLOODED
+    else:
+        _add_error(facts, error)
     return HandshakeError("the TLS handshake failed", facts)
 
 
-def _add_error(facts: HandshakeFacts, error: OSError | ValueError | None) -> None:
+def _add_error(facts: HandshakeFacts, error: OSError | None) -> None:
     if isinstance(error, TimeoutError):
         facts.timed_out = True
     elif isinstance(error, ssl.SSLError):

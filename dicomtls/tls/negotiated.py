@@ -1,4 +1,4 @@
-"""What a handshake agreed on, frozen at once: after the peer closed, the socket no longer tells."""
+"""What a handshake agreed on, frozen at once: nothing has to be asked of it later."""
 
 import socket
 import ssl
@@ -87,19 +87,19 @@ class Negotiated:
 
 
 def negotiated_from(
-    sock: ssl.SSLSocket, transcript: Transcript, *, verified_by: str | None, reference: str | None
+    tls: ssl.SSLObject, transcript: Transcript, *, verified_by: str | None, reference: str | None
 ) -> Negotiated:
-    """Read everything off a socket whose handshake is done."""
-    name, _, bits = sock.cipher() or ("(none)", "", 0)
-    peer = peer_certificate(sock)
+    """Read everything off an `SSLObject` whose handshake is done."""
+    name, _, bits = tls.cipher() or ("(none)", "", 0)
+    peer = peer_certificate(tls)
     return Negotiated(
-        protocol=sock.version() or "unknown",
+        protocol=tls.version() or "unknown",
         cipher=to_iana(name),
         cipher_openssl=name,
         bits=bits,
-        group=transcript.group or _public_group(sock),
-        alpn=sock.selected_alpn_protocol(),
-        resumed=bool(sock.session_reused),
+        group=transcript.group or _public_group(tls),
+        alpn=tls.selected_alpn_protocol(),
+        resumed=bool(tls.session_reused),
         client_certificate=transcript.client_certificate,
         verified=verified_by is not None and peer is not None,
         verified_by=verified_by if peer is not None else None,
@@ -109,17 +109,17 @@ def negotiated_from(
     )
 
 
-def _public_group(sock: ssl.SSLSocket) -> str | None:
-    group = getattr(sock, "group", None)  # from Python 3.15 on
+def _public_group(tls: ssl.SSLObject) -> str | None:
+    group = getattr(tls, "group", None)  # from Python 3.15 on
     return str(group()) if callable(group) else None
 
 
-def peer_certificate(sock: ssl.SSLSocket) -> PeerCertificate | None:
+def peer_certificate(tls: ssl.SSLObject) -> PeerCertificate | None:
     """Return the certificate that the peer sent, verified or not; None where it sent none."""
-    der = sock.getpeercert(binary_form=True)
+    der = tls.getpeercert(binary_form=True)
     if der is None:
         return None
-    info: dict[str, Any] = dict(sock.getpeercert() or _unverified_info(sock))
+    info: dict[str, Any] = dict(tls.getpeercert() or _unverified_info(tls))
     names = info.get("subjectAltName", ())
     return PeerCertificate(
         subject=_distinguished_name(info.get("subject", ())),
@@ -132,13 +132,13 @@ def peer_certificate(sock: ssl.SSLSocket) -> PeerCertificate | None:
     )
 
 
-def _unverified_info(sock: ssl.SSLSocket) -> dict[str, Any]:
+def _unverified_info(tls: ssl.SSLObject) -> dict[str, Any]:
     """Decode a certificate that was not verified, for which `getpeercert` gives nothing.
 
     The private object is there from Python 3.10 on; where it should ever be missing, the certificate is shown by
     its fingerprint alone.
     """
-    read_chain: Callable[[], Any] = getattr(getattr(sock, "_sslobj", None), "get_unverified_chain", list)
+    read_chain: Callable[[], Any] = getattr(getattr(tls, "_sslobj", None), "get_unverified_chain", list)
     read_info: Callable[[], Any] = getattr(next(iter(read_chain() or ()), None), "get_info", dict)
     return dict(read_info())
 

@@ -5,9 +5,7 @@ that callback is in this module: where it is missing, the answers are None, whic
 Everything read here comes from the peer, so whatever does not add up is passed over: OpenSSL judges it anyway.
 """
 
-import socket
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -155,27 +153,27 @@ SUPPORTED = hasattr(ssl.SSLContext, "_msg_callback")
 """Whether this Python shows the messages of a handshake at all."""
 
 
-class WatchedSocket(ssl.SSLSocket):
-    """An `SSLSocket` that carries its own transcript, since a server context serves many at once."""
+class WatchedObject(ssl.SSLObject):
+    """An `SSLObject` that carries its own transcript, since a server context serves many at once."""
 
     transcript: Transcript | None = None
 
 
 def watch(context: ssl.SSLContext) -> None:
-    """Make every socket of `context` a `WatchedSocket` whose transcript is kept."""
-    context.sslsocket_class = WatchedSocket
+    """Make every `SSLObject` of `context` a `WatchedObject`, so that its transcript can be kept."""
+    context.sslobject_class = WatchedObject
     if SUPPORTED:
         context._msg_callback = _on_message  # type: ignore[attr-defined]  # noqa: SLF001 -- the only way there is, see above
 
 
-def stop_watching(sock: ssl.SSLSocket) -> None:
-    """Take the callback off one socket: it would be called for every record of the bulk data."""
+def stop_watching(tls: ssl.SSLObject) -> None:
+    """Take the callback off: it would be called for every record of the bulk data."""
     if SUPPORTED:
-        sock.context = _quiet_context()
+        tls.context = _quiet_context()
 
 
 def _quiet_context() -> ssl.SSLContext:
-    # A socket takes the callback over from its context, so it is given one that has none.
+    # An `SSLObject` takes the callback over from its context, so it is given one that has none.
     if not _QUIET:
         _QUIET.append(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     return _QUIET[0]
@@ -193,13 +191,8 @@ def _on_message(
     data: bytes,
 ) -> None:
     transcript = getattr(conn, "transcript", None)
-    if transcript is None:
-        return
-    transcript.record(direction, version, content_type, data)
-    if transcript.is_flooded:
-        # OpenSSL skips HelloRequests without end, within one call that no deadline reaches: only an end of file does.
-        with suppress(OSError):
-            socket.socket.shutdown(conn, socket.SHUT_RDWR)
+    if transcript is not None:
+        transcript.record(direction, version, content_type, data)
 
 
 def _chain(body: bytes, *, has_extensions: bool) -> tuple[bytes, ...]:

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from tests.bench import commands
 from tests.bench.pki import PKI, make_pki
-from tests.bench.processes import BenchError, Finished, Server, free_port, run, serving
+from tests.bench.processes import BenchError, Finished, Server, free_port, run, serving, take_memory
+
+_SPARE_MEMORY = 256 << 20
+"""For what the two processes take besides the received files, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -122,12 +125,14 @@ class Lab:
 
     def send_with_storescu(self, batch: Batch, receiver: Receiver, environment: dict[str, str]) -> Finished:
         """Send a batch with DCMTK."""
+        take_memory(batch.size + _SPARE_MEMORY)
         finished = run(commands.storescu(self.pki, receiver.server.port, batch.directory), environment)
         receiver.take(batch)
         return finished
 
     def send_with_store(self, batch: Batch, receiver: Receiver, *options: str) -> Finished:
         """Send a batch with `dicomtls store`."""
+        take_memory(batch.size + _SPARE_MEMORY)
         command = commands.store(self.pki, receiver.server.port, batch.directory, *options)
         finished = run(command, commands.plain_environment())
         receiver.take(batch)

@@ -5,7 +5,6 @@ handshake is proven by the first bytes that come back, so each end sends the oth
 """
 
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -16,7 +15,15 @@ from dicomtls.association.channel import Channel, WriteFailed
 from dicomtls.connection import connect
 from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.errors import By, DicomTLSError
-from dicomtls.tls import Negotiated, TLSSettings, client_context, client_handshake, server_context, server_handshake
+from dicomtls.tls import (
+    Negotiated,
+    TLSSettings,
+    TLSStream,
+    client_context,
+    client_handshake,
+    server_context,
+    server_handshake,
+)
 from dicomtls.waiting import deadline_in
 from tests.support.pki import PKI, Identity
 
@@ -156,7 +163,7 @@ def reach(
     return End(negotiated, None)
 
 
-def _end(handshake: Callable[[], tuple[ssl.SSLSocket, Negotiated]], deadline: float) -> End:
+def _end(handshake: Callable[[], tuple[TLSStream, Negotiated]], deadline: float) -> End:
     try:
         sock, negotiated = handshake()
     except DicomTLSError as error:

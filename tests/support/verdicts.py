@@ -6,7 +6,6 @@ and writes what the two ends say of each as JSON. Nothing here may import anythi
 
 import json
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from dicomtls.errors import HandshakeError
 from dicomtls.tls import (
     Negotiated,
     TLSSettings,
+    TLSStream,
     client_context,
     client_handshake,
     read_failure,
@@ -70,12 +70,12 @@ def settings(fields: Mapping[str, Any]) -> TLSSettings:
     return TLSSettings(**values)
 
 
-def verdict(handshake: Callable[[], tuple[ssl.SSLSocket, Negotiated]]) -> object:
+def verdict(handshake: Callable[[], tuple[TLSStream, Negotiated]]) -> object:
     """What one end says: what was agreed, or which error it was."""
     try:
-        sock, negotiated = handshake()
-        with sock:
-            greet(sock, negotiated)
+        stream, negotiated = handshake()
+        with stream:
+            greet(stream, negotiated)
     except HandshakeError as error:
         return refusal(error)
     return {
@@ -84,16 +84,17 @@ def verdict(handshake: Callable[[], tuple[ssl.SSLSocket, Negotiated]]) -> object
     } | {"name_matched": negotiated.name_matched, "verified_by": negotiated.verified_by, "peer": str(negotiated.peer)}
 
 
-def greet(sock: ssl.SSLSocket, negotiated: Negotiated) -> None:
+def greet(stream: TLSStream, negotiated: Negotiated) -> None:
     """Send and receive one byte, which proves the handshake."""
     with suppress(OSError):  # the read then says why
-        sock.send(b"!")
-    received = b""
+        stream.put(memoryview(b"!"))
+        stream.push()
+    received = 0
     while not received:
         try:
-            received = sock.recv(1)
-        except ssl.SSLWantReadError:
-            Waiter(sock).readable(deadline_in(_SECONDS))
+            received = stream.read(1, memoryview(bytearray(1)))
+        except BlockingIOError:
+            Waiter(stream.sock).readable(deadline_in(_SECONDS))
             continue
         except OSError as error:
             raise read_failure(error, negotiated) from error
