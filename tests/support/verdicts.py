@@ -6,6 +6,7 @@ and writes what the two ends say of each as JSON. Nothing here may import anythi
 
 import json
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
