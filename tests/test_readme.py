@@ -32,6 +32,6 @@ def test_python_of_readme_works_when_it_is_run_as_one_script(tmp_path: Path) -> 
 
 def test_every_command_of_readme_is_one_that_help_lists() -> None:
     """The table of commands and the help of the program name the same."""
-    named = set(re.findall(r"^\| `(?!dicomtls)(\w+)", README.read_text(), re.MULTILINE))
-    listed = set(re.findall(r"^  (\w+)  ", run_dicomtls("--help").stdout, re.MULTILINE))
+    named = set(re.findall(r"^\| `(?!dicomtls)([\w-]+)", README.read_text(), re.MULTILINE))
+    listed = set(re.findall(r"^  (\w[\w-]+)  ", run_dicomtls("--help").stdout, re.MULTILINE))
     assert named == listed

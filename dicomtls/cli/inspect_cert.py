@@ -15,8 +15,7 @@ from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import UsageError
 
 _EXAMPLES = (
-    "dicomtls inspect-cert server.pem",
-    "dicomtls inspect-cert server.pem --ca ca.pem --host pacs.example --purpose server",
+    "dicomtls inspect-cert server.pem --ca ca.pem --host pacs.example",
     "dicomtls inspect-cert pacs.example:2762 --ca ca.pem --min-days 30 --json",
     "dicomtls inspect-cert /etc/dicom/certificates/",
 )

@@ -1,4 +1,4 @@
-"""The other Pythons of this machine, and what dicomtls says there of handshakes with itself."""
+"""Other interpreters of this machine, and what dicomtls says there of handshakes with itself."""
 
 import json
 import os
@@ -27,11 +27,11 @@ def find_python(version: str) -> str:
     pytest.skip(f"there is no Python {version} here")
 
 
-def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
-    """What both ends say of each case on that Python."""
+def run_on(python: str, *arguments: str, stdin: str) -> str:
+    """What that Python writes when it runs these arguments in this tree, with every warning an error."""
     done = subprocess.run(
-        [python, "-W", "error", str(REPOSITORY / "tests" / "support" / "verdicts.py")],
-        input=json.dumps(cases),
+        [python, "-W", "error", *arguments],
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -39,5 +39,11 @@ def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
         env={"PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert done.returncode == 0, done.stderr
-    found: list[Any] = json.loads(done.stdout)
+    return done.stdout
+
+
+def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
+    """What both ends say of each case on that Python."""
+    said = run_on(python, str(REPOSITORY / "tests" / "support" / "verdicts.py"), stdin=json.dumps(cases))
+    found: list[Any] = json.loads(said)
     return found

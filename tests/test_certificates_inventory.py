@@ -1,0 +1,120 @@
+"""dicomtls.certificates.inventory: whatever a file holds, or one clear error."""
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dicomtls.certificates.inventory import key_of, take_inventory
+from dicomtls.errors import CredentialError
+from tests.support.asn1 import hiding_pfx, pfx
+from tests.support.certificates import make_certificate
+from tests.support.chains import issue
+from tests.support.faults import crl
+from tests.support.mutations import mutations
+from tests.support.openssl import PASSPHRASE, OpenSSLFiles
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> OpenSSLFiles:
+    """One EC identity in every kind of file."""
+    return OpenSSLFiles(tmp_path_factory.mktemp("inventory"))
+
+
+def answer(_path: Path) -> bytes:
+    """The passphrase."""
+    return PASSPHRASE
+
+
+def test_each_kind_is_known_by_its_content(files: OpenSSLFiles, tmp_path: Path) -> None:
+    """And its content is described."""
+    kinds = {
+        files.cert: "certificate",
+        files.key: "private-key",
+        files.pkcs12(): "pkcs12",
+        files.pkcs12("-legacy", name="old.p12"): "pkcs12",
+        files.pkcs7(): "pkcs7",
+        files.pkcs7("DER"): "pkcs7",
+        files.request(): "request",
+        files.encrypted_key(): "private-key",
+    }
+    assert {path: take_inventory(path, answer).kind for path in kinds} == kinds
+    (key,) = take_inventory(files.key, None).keys
+    assert (key.key_type, key.key_bits, key.encrypted) == ("EC", 256, False)
+    (request,) = take_inventory(files.request(), None).requests
+    assert (request.subject, request.signature_valid) == ("CN=leaf", True)
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(b"text\n" + issue("one").pem + b"between\n" + issue("two").pem)
+    assert (take_inventory(chain, None).kind, len(take_inventory(chain, None).certificates)) == ("chain", 2)
+
+
+def test_revocation_list_is_described(tmp_path: Path) -> None:
+    """With the number of its entries, and whether it is still current."""
+    root = issue("root", is_ca=True)
+    for expired in (False, True):
+        path = tmp_path / "crl.pem"
+        path.write_bytes(crl(root, issue("one", root), expired=expired))
+        (found,) = take_inventory(path, None).crls
+        assert (found.issuer, found.revoked, found.number, found.is_expired) == ("CN=root", 1, None, expired)
+        assert str(found.as_json()["next_update"]).endswith("Z")
+
+
+def test_encrypted_key_stays_closed_without_a_passphrase(files: OpenSSLFiles) -> None:
+    """It is named as what it is; an archive, whose certificates are inside, needs its passphrase."""
+    (key,) = take_inventory(files.encrypted_key(), None).keys
+    assert (key.key_type, key.encrypted, key.spki_sha256) == (None, True, None)
+    (key,) = take_inventory(files.encrypted_key(), answer).keys
+    assert (key.key_type, key.encrypted) == ("EC", True)
+    with pytest.raises(CredentialError) as caught:
+        take_inventory(files.pkcs12(), None)
+    assert caught.value.code == "passphrase-needed"
+
+
+def test_key_is_the_first_of_its_file(files: OpenSSLFiles) -> None:
+    """A certificate is none."""
+    assert key_of(files.key, None).spki_sha256 == take_inventory(files.key, None).keys[0].spki_sha256
+    with pytest.raises(CredentialError) as caught:
+        key_of(files.cert, None)
+    assert caught.value.code == "no-private-key"
+
+
+def _hostile() -> dict[str, bytes]:
+    pem = b"-----BEGIN CERTIFICATE-----\n"
+    return {
+        "empty": b"",
+        "noise": bytes(range(256)) * 16000,
+        "cut": make_certificate()[:200],
+        "marks": pem * 100_000,
+        "deep": b"\x30\x80" * 100_000,
+        "deep sequence": b"\x30\x84\x00\x7f\xff\xff" * 100_000,
+        "billion": pfx(mac_iterations=1_000_000_000),
+        "billion hidden in encrypted contents": hiding_pfx(1_000_000_000),
+        "billion inside": pfx(bag_iterations=1_000_000_000),
+    }
+
+
+@pytest.mark.parametrize("name", _hostile())
+def test_hostile_file_is_one_error_in_time(name: str, tmp_path: Path) -> None:
+    """Whatever it is, it is said within two seconds of a processor, a child's included."""
+    path = tmp_path / "hostile"
+    path.write_bytes(_hostile()[name])
+    started = sum(os.times()[:4])
+    with pytest.raises(CredentialError):
+        take_inventory(path, answer)
+    assert sum(os.times()[:4]) - started < 2
+
+
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+def test_damage_raises_nothing_but_our_own_error(files: OpenSSLFiles, data: st.DataObject) -> None:
+    """Any file, bytes of it changed."""
+    paths = [files.cert, files.key, files.pkcs7("DER"), files.request(), files.pkcs12()]
+    original = data.draw(st.sampled_from(paths)).read_bytes()
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(data.draw(mutations(original)))
+        with suppress(CredentialError):
+            take_inventory(Path(file.name), answer)
