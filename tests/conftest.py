@@ -6,6 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support.cases import Entry, write_cases
 from tests.support.pki import PKI, shared_pki
 
 # Whatever of the user's environment could change what dicomtls, OpenSSL, DCMTK or a terminal library does.
@@ -70,3 +71,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> PKI:
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     return shared_pki(shared / "pki")
+
+
+@pytest.fixture(scope="session")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> list[Entry]:
+    """The cases of a test set as `certgen test-set` writes it, for reading only."""
+    return write_cases(tmp_path_factory.mktemp("cases"))

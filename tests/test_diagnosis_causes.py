@@ -75,6 +75,7 @@ CONSTRAINED = issue(
     is_ca=True,
     extensions=[(x509.NameConstraints([x509.DNSName("hospital.example")], None), True)],
 )
+FOR_CODE = issue("for code", ROOT, is_ca=True, extensions=[purpose(ExtendedKeyUsageOID.CODE_SIGNING)])
 SELF_SIGNED = issue("alone")
 NAMESAKE = issue("the root", is_ca=True)
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
@@ -137,7 +138,7 @@ CERTIFICATES: dict[str, tuple[str, Chain, list[str]]] = {
     "namesake of the anchor": (
         "bad-signature",
         described(issue("leaf", NAMESAKE)),
-        ["{whose} certificate bears a signature that is not right"],
+        ["{whose} certificate or one of its issuers bears a signature that is not right"],
     ),
     "issued by a leaf": (
         "invalid-ca",
@@ -163,6 +164,11 @@ CERTIFICATES: dict[str, tuple[str, Chain, list[str]]] = {
         "wrong-purpose",
         described(issue("leaf", ROOT, extensions=[purpose(ExtendedKeyUsageOID.CODE_SIGNING)])),
         ["{whose} certificate is not made for a TLS {role}"],
+    ),
+    "authority of the wrong purpose": (
+        "wrong-purpose",
+        described(issue("leaf", FOR_CODE), FOR_CODE),
+        ["an authority of the {whose} certificate may not issue for a TLS {role}"],
     ),
 }
 
@@ -254,6 +260,26 @@ def test_certificate_without_a_name_says_where_it_has_one(pki: PKI, tmp_path: Pa
     assert "no name at all, only the subject CN=the subject" in diagnosis.message
     assert any("RFC 9525" in hint for hint in diagnosis.hints)
     assert not any("--server-name" in hint for hint in diagnosis.hints)
+
+
+def test_address_that_stands_as_a_name_is_said_to_stand_there(pki: PKI, tmp_path: Path) -> None:
+    """Many tools write it so, and it looks right to whoever reads the list."""
+    names = x509.SubjectAlternativeName([x509.DNSName("192.0.2.7")])
+    identity = issue("the subject", hosts=(), extensions=[(names, False)]).write_as(tmp_path)
+    client = client_settings(pki, pki.client, ca=(identity.cert,))
+    diagnosis = shake_hands(client, server_settings(pki, identity), host="192.0.2.7").client.diagnosis
+    assert "not made out to 192.0.2.7: it has the DNS name 192.0.2.7" in diagnosis.message
+    assert "among the IP addresses only" in diagnosis.hints[0]
+    assert not any("--server-name" in hint for hint in diagnosis.hints)
+
+
+def test_wildcard_is_no_name_to_give(pki: PKI, tmp_path: Path) -> None:
+    """It is listed, but cannot be asked for; the next name can."""
+    diagnosis = name_diagnosis(pki, tmp_path, ["*.pacs.example"], "a.b.pacs.example")
+    assert "it has *.pacs.example" in diagnosis.message
+    assert not any("--server-name" in hint or "subject alone" in hint for hint in diagnosis.hints)
+    diagnosis = name_diagnosis(pki, tmp_path, ["*.pacs.example", "pacs.example"], "a.b.pacs.example")
+    assert any("--server-name pacs.example" in hint for hint in diagnosis.hints)
 
 
 def test_many_names_are_cut_short(pki: PKI, tmp_path: Path) -> None:

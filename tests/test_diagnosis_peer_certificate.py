@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,9 +12,12 @@ from dicomtls.diagnosis.peer_certificate import (
     describe_or_none,
     first_expired,
     first_not_yet_valid,
+    has_address_as_name,
     leaf,
+    leaf_permits_role,
     names,
     names_issuer_address,
+    server_name_to_give,
     strings,
 )
 from dicomtls.errors import HandshakeFacts
@@ -46,6 +50,30 @@ def test_names_are_those_that_count() -> None:
     assert names(facts()) == "no name at all, only the subject (unknown)"
     many = names(facts(issue("many", hosts=[f"h{number}" for number in range(20)])))
     assert many.count(",") == 9
+
+
+def test_name_to_give_is_one_that_can_be_asked_for() -> None:
+    """No wildcard, and no address among the DNS names, which are told apart in the list."""
+    odd = x509.SubjectAlternativeName([x509.DNSName(name) for name in ("*.example", "192.0.2.9", "pacs.example")])
+    leaf_with_odd_names = issue("odd", hosts=(), extensions=[(odd, False)])
+    assert names(facts(leaf_with_odd_names)) == "*.example, the DNS name 192.0.2.9, pacs.example"
+    assert server_name_to_give(facts(leaf_with_odd_names)) == "pacs.example"
+    assert server_name_to_give(facts(issue("addresses", hosts=["192.0.2.7"]))) == "192.0.2.7"
+    assert server_name_to_give(facts(issue("wild", hosts=["*.example"]))) is None
+    assert server_name_to_give(facts()) is None
+    for wanted, expected in (("192.0.2.9", True), ("192.0.2.8", False), ("pacs.example", False), (None, False)):
+        asked = HandshakeFacts(reference_name=wanted, chain_der=(leaf_with_odd_names.der,))
+        assert has_address_as_name(asked) is expected
+
+
+def test_leaf_is_asked_whether_its_role_is_permitted() -> None:
+    """The server's as a client sees it, the client's as a server does."""
+    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+    server = issue("server", extensions=[(usage, False)])
+    for role, expected in (("client", True), ("server", False)):
+        assert leaf_permits_role(HandshakeFacts(role=role, chain_der=(server.der, OLD.der))) is expected
+    assert not leaf_permits_role(facts())
+    assert not leaf_permits_role(facts(b"junk"))
 
 
 def test_first_certificate_out_of_its_time_is_found() -> None:
@@ -100,6 +128,8 @@ def test_damaged_certificate_is_read_as_far_as_it_goes(data: bytes) -> None:
     damaged = facts(data)
     assert isinstance(names(damaged), str)
     assert isinstance(names_issuer_address(data), bool)
+    server_name_to_give(damaged)
+    leaf_permits_role(damaged)
     first_expired(damaged)
     first_not_yet_valid(damaged)
 

@@ -1,6 +1,5 @@
 """dicomtls.tls.transcript: what the messages of a handshake tell, hostile ones too, on every Python."""
 
-import json
 import ssl
 import sys
 import tracemalloc
@@ -22,14 +21,12 @@ from tests.support.handshakes import DEADLINE, client_settings, connected_socket
 from tests.support.mutations import mutations
 from tests.support.openssl import openssl
 from tests.support.pki import PKI, Identity
-from tests.support.pythons import find_python, run_on
-from tests.support.source import REPOSITORY
+from tests.support.pythons import OTHER_PYTHONS, find_python, verdicts
 
 Message = tuple[str, int, int, bytes]
 
 HEADER, ALERT, HANDSHAKE = 256, 21, 22
 TLS_12, TLS_13 = 0x0303, 0x0304
-OTHER_PYTHONS = ("3.12", "3.13", "3.14")
 
 
 @cache
@@ -287,13 +284,6 @@ def test_callback_takes_sockets_that_nobody_watches() -> None:
 
 
 # -- other Pythons ------------------------------------------------------------------------------------------------
-
-
-def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
-    """What both ends say of each case on that Python."""
-    said = run_on(python, str(REPOSITORY / "tests" / "support" / "verdicts.py"), stdin=json.dumps(cases))
-    found: list[Any] = json.loads(said)
-    return found
 
 
 def plain_authority(directory: Path) -> tuple[Path, Identity]:

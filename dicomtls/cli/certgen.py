@@ -4,7 +4,10 @@ from dicomtls.cli.command import Entry, LazyGroup
 
 certgen = LazyGroup(
     "certgen",
-    {"pki": Entry("dicomtls.cli.certgen_pki", "make a CA, a server's and a client's certificate in one go")},
+    {
+        "pki": Entry("dicomtls.cli.certgen_pki", "make a CA, a server's and a client's certificate in one go"),
+        "test-set": Entry("dicomtls.cli.certgen_test_set", "make good chains and one of each fault, to test with"),
+    },
     summary="Make keys and certificates.",
     examples=(
         "dicomtls certgen pki pki --name Clinic --host pacs.clinic.example",

@@ -9,8 +9,11 @@ from dicomtls.diagnosis.peer_certificate import (
     describe_or_none,
     first_expired,
     first_not_yet_valid,
+    has_address_as_name,
     leaf,
+    leaf_permits_role,
     names,
+    server_name_to_give,
     strings,
 )
 from dicomtls.errors import By, HandshakeFacts
@@ -89,16 +92,25 @@ def _name_mismatch(facts: HandshakeFacts) -> str:
 
 
 def _name_hints(facts: HandshakeFacts) -> tuple[str, ...]:
-    certificate = leaf(facts)
-    first = next(iter([*strings(certificate.get("dns_names")), *strings(certificate.get("ip_addresses"))]), None)
-    check = (
-        f"if that is the peer that you mean, give --server-name {first}"
-        if first
-        else (
+    name = server_name_to_give(facts)
+    if has_address_as_name(facts):
+        check = "an address counts among the IP addresses only: let the peer's certificate be issued with it there"
+    elif name:
+        check = f"if that is the peer that you mean, give --server-name {name}"
+    elif strings(leaf(facts).get("dns_names")):
+        check = "let the peer's certificate be issued with that name, or call the peer by one that the certificate has"
+    else:
+        check = (
             "a name in the subject alone does not count (RFC 9525): let the peer's certificate be issued with its name"
         )
-    )
     return check, "or check the chain alone with --no-verify-name"
+
+
+def _wrong_purpose(facts: HandshakeFacts) -> str:
+    role = "server" if facts.role == "client" else "client"
+    if leaf_permits_role(facts):
+        return f"an authority of the {_whose(facts)} certificate may not issue for a TLS {role}"
+    return f"the {_whose(facts)} certificate is not made for a TLS {role}"
 
 
 def _weak_key(facts: HandshakeFacts) -> str:
@@ -259,10 +271,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "name-mismatch": Cause(By.US, _name_mismatch, _name_hints),
     "wrong-purpose": Cause(
         By.US,
-        lambda facts: (
-            f"the {_whose(facts)} certificate is not made for a TLS "
-            + ("server" if facts.role == "client" else "client")
-        ),
+        _wrong_purpose,
         _hints("it must be issued anew with the right extended key usage (serverAuth, clientAuth, or both)"),
     ),
     "revoked": Cause(By.US, _about("has been revoked"), _REISSUE),
@@ -291,7 +300,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     ),
     "bad-signature": Cause(
         By.US,
-        _about("bears a signature that is not right"),
+        _about("or one of its issuers bears a signature that is not right"),
         _hints(
             "if the authority has a new key by now, give its new certificate with --ca",
             "else the owner of that certificate must have it issued anew",
@@ -301,7 +310,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "path-length-exceeded": Cause(By.US, _about("comes with a longer chain than its authority allows"), _REISSUE),
     "name-not-permitted": Cause(By.US, _about("has a name that its authority may not give"), _REISSUE),
     "unknown-critical-extension": Cause(By.US, _about("has a critical extension that OpenSSL does not know"), _REISSUE),
-    "certificate-refused": Cause(By.US, _about("was refused: {reason}"), _anchor_hints),
+    "certificate-refused": Cause(By.US, _about("was refused: {reason}"), _REISSUE),
     "pin-mismatch": Cause(
         By.US,
         lambda facts: (

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from ipaddress import ip_address
+from itertools import chain
 
 from dicomtls.errors import HandshakeFacts, LocalError
 
@@ -35,8 +37,8 @@ def _first_in_time(
     facts: HandshakeFacts, is_wrong: Callable[[dict[str, object], str], bool]
 ) -> dict[str, object] | None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")  # as `describe` writes dates, which compare as text
-    chain = (describe_or_none(der) for der in facts.chain_der)
-    return next((certificate for certificate in chain if certificate and is_wrong(certificate, now)), None)
+    sent = (describe_or_none(der) for der in facts.chain_der)
+    return next((certificate for certificate in sent if certificate and is_wrong(certificate, now)), None)
 
 
 def names_issuer_address(der: bytes) -> bool:
@@ -51,14 +53,49 @@ def names_issuer_address(der: bytes) -> bool:
 
 
 def names(facts: HandshakeFacts) -> str:
-    """The names that the certificate has, for a message."""
+    """The names that the certificate has, for a message; an address among the DNS names is said to be there."""
     certificate = leaf(facts)
-    found = [str(name) for key in ("dns_names", "ip_addresses") for name in strings(certificate.get(key))]
+    dns_names, addresses = (map(str, strings(certificate.get(key))) for key in ("dns_names", "ip_addresses"))
+    found = [*(f"the DNS name {name}" if _is_address(name) else name for name in dns_names), *addresses]
     return (
         ", ".join(found[:_SHOWN])
         if found
         else f"no name at all, only the subject {certificate.get('subject', '(unknown)')}"
     )
+
+
+def server_name_to_give(facts: HandshakeFacts) -> str | None:
+    """The first of those names that could be asked for: no wildcard, and no address that stands as a DNS name."""
+    certificate = leaf(facts)
+    dns_names, addresses = (map(str, strings(certificate.get(key))) for key in ("dns_names", "ip_addresses"))
+    usable = (name for name in dns_names if "*" not in name and not _is_address(name))
+    return next(chain(usable, addresses), None)
+
+
+def has_address_as_name(facts: HandshakeFacts) -> bool:
+    """Whether the address that was asked for stands among the DNS names, where nobody looks for it (RFC 9525)."""
+    wanted = facts.reference_name or ""
+    return _is_address(wanted) and wanted in strings(leaf(facts).get("dns_names"))
+
+
+def leaf_permits_role(facts: HandshakeFacts) -> bool:
+    """Whether the leaf itself is made for what the peer does with it: if so, it is an authority that is not."""
+    from dicomtls.certificates.fields import permits_client, permits_server
+
+    try:
+        return bool(facts.chain_der) and (permits_server if facts.role == "client" else permits_client)(
+            facts.chain_der[0]
+        )
+    except LocalError:
+        return False
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def strings(value: object) -> list[object]:

@@ -8,10 +8,16 @@ WRONG_PASSPHRASE = b"battery staple"
 _PASSPHRASE_OPTION = f"pass:{PASSPHRASE.decode()}"
 
 
-def openssl(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+def openssl(*arguments: str | Path, check: bool = True, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run `openssl ARGUMENTS`."""
     return subprocess.run(
-        ["openssl", *map(str, arguments)], check=check, capture_output=True, text=True, errors="replace", timeout=30
+        ["openssl", *map(str, arguments)],
+        input=stdin,
+        check=check,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=30,
     )
 
 

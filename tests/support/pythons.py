@@ -1,14 +1,18 @@
-"""Other interpreters of this machine."""
+"""Other interpreters of this machine, and what dicomtls says there of handshakes with itself."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.source import REPOSITORY
+
+OTHER_PYTHONS = ("3.12", "3.13", "3.14")
 
 
 def find_python(version: str) -> str:
@@ -36,3 +40,10 @@ def run_on(python: str, *arguments: str, stdin: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def verdicts(python: str, cases: list[dict[str, Any]]) -> list[Any]:
+    """What both ends say of each case on that Python."""
+    said = run_on(python, str(REPOSITORY / "tests" / "support" / "verdicts.py"), stdin=json.dumps(cases))
+    found: list[Any] = json.loads(said)
+    return found
