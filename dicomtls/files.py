@@ -46,17 +46,25 @@ def write_file(path: Path, content: bytes, *, private: bool = False, force: bool
     write_files({path: content}, private=(path,) if private else (), force=force)
 
 
-def write_files(contents: Mapping[Path, bytes], *, private: Collection[Path] = (), force: bool = False) -> None:
-    """Write all files or none, making the folders that are missing.
+def write_files(
+    contents: Mapping[Path, bytes],
+    *,
+    private: Collection[Path] = (),
+    replaced: Collection[Path] = (),
+    force: bool = False,
+) -> None:
+    """Write all files or none, making the folders that are missing; they take their names in the order given.
 
     Those in `private` have mode 0600 from the moment they exist, whatever the umask. A name that is taken already is a
-    `UsageError`, or is replaced with `force` (a symbolic link itself, never what it points to; never a folder); when
-    anything fails, what was replaced is put back. Raises `MachineError` for what the machine refuses.
+    `UsageError`, or is replaced with `force` or where it is in `replaced` (a symbolic link itself, never what it
+    points to; never a folder); when anything fails, what was replaced is put back. Raises `MachineError` for what the
+    machine refuses.
     """
-    if not set(private) <= set(contents):
-        msg = "private names a file that is not written"
+    if not {*private, *replaced} <= set(contents):
+        msg = "private or replaced names a file that is not written"
         raise ValueError(msg)
-    _check_targets(contents, force=force)
+    for path in contents:
+        _check_targets((path,), force=force or path in replaced)
     with contextlib.ExitStack() as cleanup:
         drafts: list[_Draft] = []
         made: list[Path] = []
@@ -67,8 +75,8 @@ def write_files(contents: Mapping[Path, bytes], *, private: Collection[Path] = (
                 cleanup.callback(draft.clean)
                 drafts.append(draft)
                 draft.write(content, is_private=path in private)
-            for draft in drafts:
-                draft.place(force=force)
+            for draft, path in zip(drafts, contents, strict=True):
+                draft.place(force=force or path in replaced)
             for folder in {path.parent for path in contents}:
                 _sync_folder(folder)
         except BaseException:  # KeyboardInterrupt too: nothing may stay behind

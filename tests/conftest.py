@@ -6,8 +6,11 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support.authority import certgen
 from tests.support.cases import Entry, write_cases
 from tests.support.pki import PKI, shared_pki
+
+__all__ = ["certgen"]
 
 # Whatever of the user's environment could change what dicomtls, OpenSSL, DCMTK or a terminal library does.
 FOREIGN_PREFIXES = ("DICOMTLS_", "_DICOMTLS_", "XDG_", "SSL_CERT_", "OPENSSL_", "CLICOLOR", "DCM", "TCP_")

@@ -157,10 +157,10 @@ def _step(end: ssl.SSLObject) -> None:
 
 
 def test_pki_files_are_named_and_marked(folder: Path) -> None:
-    """Nine files; whatever holds a key is private."""
+    """Ten files; whatever holds a key is private."""
     files = pki_files(make_pki("St. Example", HOSTS, key_type=EC), pkcs12=True)
     assert sorted(files.contents) == sorted(path.name for path in folder.iterdir())
-    assert set(files.contents) - files.private == {"ca.pem", "server.pem", "client.pem"}
+    assert set(files.contents) - files.private == {"ca.pem", "server.pem", "client.pem", "issued.txt"}
     assert "ca.p12" not in files.contents
     contents, private = files.below(Path("there"))
     assert set(contents) == {Path("there") / name for name in files.contents}

@@ -19,6 +19,7 @@ from tests.support.certificates import make_certificate
 from tests.support.mutations import mutations
 from tests.support.openssl import PASSPHRASE, WRONG_PASSPHRASE, OpenSSLFiles, openssl
 from tests.support.pki import PKI
+from tests.support.processes import require
 
 
 class Asker:
@@ -255,8 +256,7 @@ def test_request_comes_with_advice(files: OpenSSLFiles) -> None:
 
 def test_keystore_comes_with_a_keytool_line_that_works(files: OpenSSLFiles, tmp_path: Path) -> None:
     """The line in the hint turns the keystore into a file that loads."""
-    if shutil.which("keytool") is None:
-        pytest.skip("no keytool on this machine")
+    require("keytool")
     store, password = tmp_path / "my store.jks", PASSPHRASE.decode()
     given = ("-storetype", "JKS", "-storepass", password, "-noprompt")
     keytool = ["keytool", "-importcert", "-alias", "ca", "-file", str(files.cert), "-keystore", str(store), *given]

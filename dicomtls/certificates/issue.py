@@ -1,19 +1,14 @@
 """Makes certificates: a small PKI in one go, or one self-signed identity.
 
-All of it happens in memory; `dicomtls.files` writes what comes out. Every certificate has what strict verifiers want
-(RFC 5280 as `openssl verify -x509_strict` reads it): key identifiers, critical basicConstraints and keyUsage, a random
-serial number, SHA-256.
+All of it happens in memory; `dicomtls.files` writes what comes out.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,12 +17,43 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from dicomtls.certificates.building import (
+    BACKDATED,
+    KeyType,
+    PrivateKey,
+    Purpose,
+    authority_key,
+    common_name,
+    issued_by,
+    new_builder,
+    organization_subject,
+    signed,
+    with_ca_extensions,
+    with_leaf_extensions,
+)
 from dicomtls.certificates.names import general_names
+from dicomtls.certificates.record import RECORD_NAME, Record
 from dicomtls.errors import UsageError
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+__all__ = [
+    "BACKDATED",
+    "CA_DAYS",
+    "LEAF_DAYS",
+    "PKI",
+    "SELF_SIGNED_DAYS",
+    "CredentialFiles",
+    "Issued",
+    "KeyType",
+    "PrivateKey",
+    "certificate_files",
+    "der_of",
+    "encryption",
+    "identity_files",
+    "make_pki",
+    "make_self_signed",
+    "pki_files",
+]
 
 CA_DAYS = 3652
 """Ten years: replacing a CA means a visit to every device."""
@@ -35,43 +61,7 @@ LEAF_DAYS = 730
 """Two years: the most that IHE ATNA recommends, and below the 825 days that Apple allows a private CA."""
 SELF_SIGNED_DAYS = 1826
 """Five years: nobody renews it, and each renewal would break the pins."""
-BACKDATED = timedelta(days=1)
-"""Certificates begin a day early: clocks of modalities without NTP run late, or in another time zone."""
-
-_LONGEST_DAYS = 36525
-_LONGEST_ATTRIBUTE = 64  # ub-common-name and ub-organization-name, RFC 5280 appendix A.1
 _LONGEST_PASSPHRASE = 1023  # OpenSSL's readers take no longer one
-_SERVER, _CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
-
-
-class KeyType(StrEnum):
-    """The kinds of key that can be made; every DICOM product takes RSA 2048."""
-
-    RSA_2048 = "rsa:2048"
-    RSA_3072 = "rsa:3072"
-    RSA_4096 = "rsa:4096"
-    EC_P256 = "ec:p256"
-    EC_P384 = "ec:p384"
-    ED25519 = "ed25519"
-
-    @classmethod
-    def parse(cls, text: str) -> "KeyType":
-        """Read a key type as the command line has it; raises `UsageError`."""
-        try:
-            return cls(text.lower())
-        except ValueError:
-            msg = f"not a key type: {text!r}"
-            raise UsageError(msg, hints=(f"one of {', '.join(cls)}",)) from None
-
-    def generate(self) -> PrivateKey:
-        """Make a new private key."""
-        if self is KeyType.ED25519:
-            return ed25519.Ed25519PrivateKey.generate()
-        if self is KeyType.EC_P256:
-            return ec.generate_private_key(ec.SECP256R1())
-        if self is KeyType.EC_P384:
-            return ec.generate_private_key(ec.SECP384R1())
-        return rsa.generate_private_key(public_exponent=65537, key_size=int(self.removeprefix("rsa:")))
 
 
 @dataclass(frozen=True)
@@ -81,6 +71,16 @@ class Issued:
     certificate: x509.Certificate
     key: PrivateKey = field(repr=False)
     intermediates: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def der(self) -> bytes:
+        """The certificate as DER."""
+        return der_of(self.certificate)
+
+    @property
+    def fingerprint_sha256(self) -> str:
+        """SHA-256 of the certificate, in lower-case hexadecimal, ready for a pin."""
+        return sha256(self.der).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ def make_pki(
         msg = "a server's certificate needs the names or addresses that its peers connect to"
         raise UsageError(msg, hints=("give each with --host",))
     ca = _make_ca(name, kind, max(ca_days, days))
-    server = _make_leaf(ca, _subject(name, "server"), names, (_SERVER, _CLIENT), kind, days)
-    client = _make_leaf(ca, _subject(name, "client"), [], (_CLIENT,), kind, days)
+    server = _make_leaf(ca, organization_subject(name, "server"), names, Purpose.BOTH, kind, days)
+    client = _make_leaf(ca, organization_subject(name, "client"), [], Purpose.CLIENT, kind, days)
     return PKI(ca, server, client)
 
 
@@ -139,12 +139,11 @@ def make_self_signed(
 
     It is no CA, so whoever trusts it trusts nothing else. Raises `UsageError`.
     """
-    kind = KeyType.parse(key_type)
-    key = kind.generate()
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _checked_name(name, _LONGEST_ATTRIBUTE))])
-    builder = _builder(subject, subject, key, days)
-    builder = _with_leaf_extensions(builder, key, general_names(hosts), (_SERVER, _CLIENT))
-    return Issued(_signed(builder, key), key)
+    key = KeyType.parse(key_type).generate()
+    subject = common_name(name)
+    builder = new_builder(subject, subject, key.public_key(), days)
+    builder = with_leaf_extensions(builder, key.public_key(), general_names(hosts), Purpose.BOTH.extended_key_usage)
+    return Issued(signed(builder, key), key)
 
 
 def identity_files(
@@ -163,7 +162,7 @@ def identity_files(
     chain = (issued.certificate, *issued.intermediates)
     contents = {
         f"{name}.pem": b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
-        f"{name}.key": issued.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase)),
+        f"{name}.key": issued.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption(passphrase)),
     }
     if pkcs12:
         others = (*issued.intermediates, *((ca,) if ca is not None else ()))
@@ -171,124 +170,56 @@ def identity_files(
     return CredentialFiles(contents, frozenset(contents) - {f"{name}.pem"})
 
 
+def certificate_files(
+    certificate: x509.Certificate, intermediates: Sequence[x509.Certificate], name: str
+) -> CredentialFiles:
+    """Lay out a certificate whose key is elsewhere, and the intermediates that are to be sent with it."""
+    chain = (certificate, *intermediates)
+    return CredentialFiles({f"{name}.pem": b"".join(one.public_bytes(Encoding.PEM) for one in chain)}, frozenset())
+
+
+def der_of(certificate: x509.Certificate) -> bytes:
+    """A certificate as DER."""
+    return certificate.public_bytes(Encoding.DER)
+
+
 def pki_files(pki: PKI, *, passphrase: bytes | None = None, pkcs12: bool = False) -> CredentialFiles:
     """Lay out `ca.pem ca.key server.pem server.key client.pem client.key`, and archives of the latter two if wanted.
 
+    With the record of what the CA has issued it is a folder that `authority.Authority` goes on with.
     Raises `UsageError` at a passphrase that other software could not use.
     """
     root = pki.ca.certificate
+    record = Record().with_issued(pki.server.certificate).with_issued(pki.client.certificate)
     return (
         identity_files(pki.ca, "ca", passphrase=passphrase)
         | identity_files(pki.server, "server", passphrase=passphrase, pkcs12=pkcs12, ca=root)
         | identity_files(pki.client, "client", passphrase=passphrase, pkcs12=pkcs12, ca=root)
+        | CredentialFiles({RECORD_NAME: record.encode()}, frozenset())
     )
 
 
 def _make_ca(name: str, kind: KeyType, days: int) -> Issued:
     key = kind.generate()
-    subject = _subject(name, "CA")
-    builder = (
-        _builder(subject, subject, key, days)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage("key_cert_sign", "crl_sign"), critical=True)
-        .add_extension(_authority(key), critical=False)
-    )
-    return Issued(_signed(builder, key), key)
+    subject = organization_subject(name, "CA")
+    builder = with_ca_extensions(new_builder(subject, subject, key.public_key(), days), path_length=0)
+    return Issued(signed(builder.add_extension(authority_key(key), critical=False), key), key)
 
 
 def _make_leaf(
-    ca: Issued,
-    subject: x509.Name,
-    names: Sequence[x509.GeneralName],
-    purposes: Sequence[x509.ObjectIdentifier],
-    kind: KeyType,
-    days: int,
+    ca: Issued, subject: x509.Name, names: Sequence[x509.GeneralName], purpose: Purpose, kind: KeyType, days: int
 ) -> Issued:
     key = kind.generate()
-    builder = _builder(subject, ca.certificate.subject, key, days).add_extension(_authority(ca.key), critical=False)
-    return Issued(_signed(_with_leaf_extensions(builder, key, names, purposes), ca.key), key)
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey, days: int) -> x509.CertificateBuilder:
-    if not 0 < days <= _LONGEST_DAYS:
-        msg = f"a certificate cannot be valid for {days} days"
-        raise UsageError(msg, hints=(f"1 to {_LONGEST_DAYS} days (a hundred years)",))
-    now = datetime.now(UTC).replace(microsecond=0)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _with_leaf_extensions(
-    builder: x509.CertificateBuilder,
-    key: PrivateKey,
-    names: Sequence[x509.GeneralName],
-    purposes: Sequence[x509.ObjectIdentifier],
-) -> x509.CertificateBuilder:
-    # Only RSA keys can encipher: a TLS 1.2 suite without forward secrecy, which old devices still choose, needs it.
-    usages = ("digital_signature", "key_encipherment") if isinstance(key, rsa.RSAPrivateKey) else ("digital_signature",)
-    builder = (
-        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(*usages), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-    )
-    return builder.add_extension(x509.SubjectAlternativeName(names), critical=False) if names else builder
-
-
-def _signed(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate:
-    return builder.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
-
-
-def _key_usage(*usages: str) -> x509.KeyUsage:
-    known = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
-    return x509.KeyUsage(**{usage: usage in usages for usage in known})
-
-
-def _authority(key: PrivateKey) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
-
-
-def _subject(name: str, role: str) -> x509.Name:
-    organization = _checked_name(name, _LONGEST_ATTRIBUTE - len(f" {role}"))
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{organization} {role}"),
-        ]
-    )
-
-
-def _checked_name(name: str, longest: int) -> str:
-    text = name.strip()
-    # Counted in UTF-8, as `cryptography` does; a lone surrogate, which is not printable, has no encoding.
-    if not text.isprintable() or not 0 < len(text.encode()) <= longest:
-        msg = f"not a name for a certificate: {name!r}"
-        raise UsageError(msg, hints=(f"a name has 1 to {longest} printable characters; other than ASCII count more",))
-    return text
+    builder = issued_by(new_builder(subject, ca.certificate.subject, key.public_key(), days), ca.certificate)
+    builder = with_leaf_extensions(builder, key.public_key(), names, purpose.extended_key_usage)
+    return Issued(signed(builder, ca.key), key)
 
 
 def _archive(issued: Issued, name: str, others: Sequence[x509.Certificate], passphrase: bytes | None) -> bytes:
     if passphrase is not None:
         _check_text(passphrase)
     return pkcs12.serialize_key_and_certificates(
-        name.encode(), issued.key, issued.certificate, others, _encryption(passphrase)
+        name.encode(), issued.key, issued.certificate, others, encryption(passphrase)
     )
 
 
@@ -300,7 +231,8 @@ def _check_text(passphrase: bytes) -> None:
         raise UsageError(msg) from None
 
 
-def _encryption(passphrase: bytes | None) -> KeySerializationEncryption:
+def encryption(passphrase: bytes | None) -> KeySerializationEncryption:
+    """How a key is written under a passphrase, or without one; raises `UsageError` at one that is no use."""
     if passphrase is None:
         return NoEncryption()
     if not 0 < len(passphrase) <= _LONGEST_PASSPHRASE:

@@ -69,7 +69,7 @@ def load_identity(cert: Path, key: Path | None, passphrase: Passphrase | None) -
         raise _no_certificate(cert_file, key_file)
     _check_count(cert, len(certificates), "certificates")
     leaf, private_key = _matching_pair(cert_file, certificates, key_file)
-    return _identity(_chain(leaf, certificates), private_key)
+    return _identity(chain_order(leaf, certificates), private_key)
 
 
 def load_certificates(path: Path, passphrase: Passphrase | None = None) -> list[bytes]:
@@ -248,7 +248,7 @@ def _belongs(key: PrivateKeyTypes, certificate: x509.Certificate) -> bool:
         return False
 
 
-def _chain(leaf: x509.Certificate, certificates: list[x509.Certificate]) -> list[x509.Certificate]:
+def chain_order(leaf: x509.Certificate, certificates: list[x509.Certificate]) -> list[x509.Certificate]:
     """Put the leaf first, each issuer behind what it issued, the rest last as found; each certificate once."""
     rest = [certificate for certificate in dict.fromkeys(certificates) if certificate != leaf]
     chain = [leaf]

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from cryptography import x509
 
+from dicomtls.certificates.building import Purpose
 from dicomtls.errors import UsageError
 
 _LONGEST_NAME = 253
 # An underscore is against RFC 1123, but names of Windows machines have it, and verifiers compare it literally.
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^ ]{1,2000}")
 _HINT = "a host is a DNS name (pacs.example, *.example) or an IP address (192.0.2.7, 2001:db8::7), without a port"
 
 
@@ -33,6 +35,24 @@ def general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(address))
     except ValueError:
         return x509.DNSName(_dns_name(text, host))
+
+
+def alternative_names_for(purpose: Purpose, hosts: Sequence[str], uris: Sequence[str]) -> list[x509.GeneralName]:
+    """The names of a device; raises `UsageError`, also for a server without one, which every careful peer refuses."""
+    names = general_names(hosts)
+    if not names and purpose is not Purpose.CLIENT:
+        msg = "a server's certificate needs the names or addresses that its peers connect to"
+        raise UsageError(msg, hints=("give each with --host, or --purpose client for a device that only calls",))
+    return [*names, *resource_identifiers(uris)]
+
+
+def resource_identifiers(uris: Sequence[str]) -> list[x509.GeneralName]:
+    """Read every URI; raises `UsageError` for what has no scheme or other than ASCII in it."""
+    for uri in uris:
+        if not (uri.isascii() and uri.isprintable() and _URI.fullmatch(uri)):
+            msg = f"not a URI: {uri!r}"
+            raise UsageError(msg, hints=("a URI begins with its scheme: urn:oid:1.2.3, https://pacs.example",))
+    return [x509.UniformResourceIdentifier(uri) for uri in dict.fromkeys(uris)]
 
 
 def _dns_name(text: str, host: str) -> str:

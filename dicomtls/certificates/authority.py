@@ -1,0 +1,362 @@
+"""A CA in its folder: `ca.pem` (with the CAs above it), `ca.key`, and the record of what it has issued.
+
+Whoever changes the record holds a lock on the folder meanwhile. The record goes to the disk before what it records: a
+crash in between leaves a line about a certificate that nobody has, never a certificate that cannot be revoked.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final, TypeVar, cast
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from dicomtls.certificates.building import (
+    KeyType,
+    PrivateKey,
+    PublicKey,
+    Purpose,
+    issued_by,
+    new_builder,
+    organization_subject,
+    signature_hash,
+    signed,
+    with_ca_extensions,
+    with_leaf_extensions,
+)
+from dicomtls.certificates.bundle import load_leaf
+from dicomtls.certificates.content import REFUSALS
+from dicomtls.certificates.issue import CA_DAYS, CredentialFiles, Issued, identity_files
+from dicomtls.certificates.load import Passphrase, load_identity
+from dicomtls.certificates.reading import read
+from dicomtls.certificates.record import REASONS, RECORD_NAME, Record, parse_serial
+from dicomtls.errors import CredentialError, UsageError
+from dicomtls.files import machine_errors, write_files
+
+CRL_DAYS: Final = 30
+"""A month: long enough for a CA that is offline, short enough that a stolen key does not serve for ever."""
+
+_LOCK_SECONDS: Final = 10.0
+_LOCK_PAUSE: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA that can issue; `above` are the certificates from its own issuer up to its root."""
+
+    directory: Path
+    certificate: x509.Certificate
+    key: PrivateKey = field(repr=False)
+    above: tuple[x509.Certificate, ...] = ()
+
+    @classmethod
+    def load(cls, directory: Path, passphrase: Passphrase | None) -> "Authority":
+        """Load `ca.pem` and `ca.key` of a folder; raises `CredentialError`, and `UsageError` for what is no CA now."""
+        cert, key = directory / "ca.pem", directory / "ca.key"
+        if not cert.exists():
+            msg = f"there is no CA in {directory}: it has no ca.pem"
+            hints = ("name its folder with --ca-dir, or make one: dicomtls certgen ca --name NAME",)
+            raise CredentialError(msg, code="unreadable-file", hints=hints)
+        identity = load_identity(cert, key, passphrase)
+        certificate, *above = x509.load_pem_x509_certificates(identity.chain_pem)
+        authority = cls(
+            directory,
+            certificate,
+            cast("PrivateKey", load_pem_private_key(identity.key_pem, identity.key_passphrase)),
+            tuple(above),
+        )
+        authority.check()
+        return authority
+
+    def check(self) -> None:
+        """Raise `UsageError` where the certificate is none of a CA, or not valid today."""
+        if self._constraints() is None:
+            msg = f"the certificate in {self.directory / 'ca.pem'} is not that of a CA"
+            raise UsageError(msg, hints=("make a CA: dicomtls certgen ca --name NAME",))
+        now = datetime.now(UTC)
+        if not self.certificate.not_valid_before_utc <= now <= self.certificate.not_valid_after_utc:
+            msg = f"the CA is valid from {self.certificate.not_valid_before_utc:%Y-%m-%d} to {self._end:%Y-%m-%d} only"
+            raise UsageError(msg, hints=("make a new CA, and give its ca.pem to every device",))
+
+    @property
+    def _end(self) -> datetime:
+        return self.certificate.not_valid_after_utc
+
+    def _constraints(self) -> x509.BasicConstraints | None:
+        found = _extension(self.certificate, x509.BasicConstraints)
+        return found if found is not None and found.ca else None
+
+    @property
+    def root(self) -> x509.Certificate:
+        """The topmost certificate of the CA's file."""
+        return (self.certificate, *self.above)[-1]
+
+    @property
+    def intermediates(self) -> tuple[x509.Certificate, ...]:
+        """What a leaf of this CA has to send along: this CA and those above it, without the root."""
+        return tuple(one for one in (self.certificate, *self.above) if one.subject != one.issuer)
+
+    # Issuing
+
+    def issue(
+        self,
+        subject: x509.Name,
+        names: Sequence[x509.GeneralName],
+        *,
+        purposes: x509.ExtendedKeyUsage,
+        key: PublicKey,
+        days: int,
+    ) -> x509.Certificate:
+        """Make a leaf for somebody's public key; raises `UsageError` where it would outlive this CA."""
+        builder = new_builder(subject, self.certificate.subject, key, days, not_after=self._end)
+        builder = with_leaf_extensions(issued_by(builder, self.certificate), key, names, purposes)
+        return signed(builder, self.key)
+
+    def issue_identity(
+        self,
+        subject: x509.Name,
+        names: Sequence[x509.GeneralName],
+        *,
+        purpose: Purpose,
+        kind: KeyType,
+        days: int,
+    ) -> Issued:
+        """Make a key and a leaf for it; raises `UsageError` as `issue` does."""
+        key = kind.generate()
+        purposes = purpose.extended_key_usage
+        certificate = self.issue(subject, names, purposes=purposes, key=key.public_key(), days=days)
+        return Issued(certificate, key, self.intermediates)
+
+    def issue_authority(self, name: str, *, kind: KeyType, days: int, path_length: int | None) -> Issued:
+        """Make an intermediate CA; raises `UsageError` where this CA may have none below it, or not so many."""
+        constraints = self._constraints()
+        allowed = constraints.path_length if constraints is not None else None
+        if allowed == 0:
+            msg = "this CA may only issue to devices: its path length is 0"
+            raise UsageError(msg, hints=("make the root with --path-length 1 or more",))
+        if allowed is not None and (path_length is None or path_length >= allowed):
+            msg = f"this CA has the path length {allowed}: a CA below it must have less"
+            raise UsageError(msg, hints=(f"give --path-length {allowed - 1}",))
+        key = kind.generate()
+        subject = organization_subject(name, "CA")
+        builder = new_builder(subject, self.certificate.subject, key.public_key(), days, not_after=self._end)
+        builder = with_ca_extensions(issued_by(builder, self.certificate), path_length)
+        return Issued(signed(builder, self.key), key, (self.certificate, *self.above))
+
+    def has_issued(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate bears this CA's signature."""
+        try:
+            certificate.verify_directly_issued_by(self.certificate)
+        except (*REFUSALS, InvalidSignature):
+            return False
+        return True
+
+    # The record
+
+    def record(self) -> Record:
+        """What has been issued so far; raises `CredentialError` where the record is damaged."""
+        path = self.directory / RECORD_NAME
+        return Record.parse(read(path), str(path)) if path.exists() else Record()
+
+    def deliver(self, certificate: x509.Certificate, files: CredentialFiles, out: Path, *, force: bool) -> list[Path]:
+        """Record a certificate and write its files, all or nothing; returns where they are.
+
+        Raises `UsageError` where a file is there already, or would be one of this CA's own, `MachineError`,
+        `CredentialError` for a damaged record.
+        """
+        contents, private = files.below(out)
+        with self._locked():
+            self._write(self.record().with_issued(certificate), contents, private, force=force)
+        return list(contents)
+
+    def deliver_again(
+        self, old: x509.Certificate, new: x509.Certificate, files: CredentialFiles, out: Path, *, force: bool
+    ) -> list[Path]:
+        """Deliver what takes the place of `old`; raises as `deliver` does, and where a revoked key is to live on."""
+        contents, private = files.below(out)
+        with self._locked():
+            record = self.record()
+            entry = record.find(old.serial_number)
+            if entry is not None and entry.revoked is not None and old.public_key() == new.public_key():
+                msg = "that certificate was revoked: its key is not to be used again"
+                raise UsageError(msg, hints=("give --new-key",))
+            self._write(record.with_issued(new), contents, private, force=force)
+        return list(contents)
+
+    def revoke(self, serial: int, reason: str, certificate: x509.Certificate | None = None) -> Record:
+        """Note that a certificate is not to be trusted any more; raises `UsageError`, `MachineError`.
+
+        One that this CA has signed, but of which the record knows nothing (it is older, or was lost), is put into it.
+        """
+        if reason not in REASONS:
+            msg = f"not a reason for a revocation: {reason!r}"
+            raise UsageError(msg, hints=(f"one of {', '.join(REASONS)}",))
+        with self._locked():
+            record = self.record()
+            if certificate is not None and record.find(serial) is None and self.has_issued(certificate):
+                record = record.with_issued(certificate)
+            record = record.with_revoked(serial, reason)
+            self._write(record, {}, frozenset(), force=False)
+            return record
+
+    def write_crl(self, path: Path, days: int, *, force: bool) -> x509.CertificateRevocationList:
+        """Make the list of what is revoked, with the next number, and write it; raises as `deliver` does."""
+        with self._locked():
+            record = self.record()
+            record = Record(record.entries, record.crl_number + 1)
+            crl = self._crl(record, days)
+            self._write(record, {path: crl.public_bytes(Encoding.PEM)}, frozenset(), force=force)
+            return crl
+
+    def _crl(self, record: Record, days: int) -> x509.CertificateRevocationList:
+        now = datetime.now(UTC).replace(microsecond=0)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.certificate.subject)
+            # Not backdated: an older list than the last one would be a step back.
+            .last_update(now)
+            .next_update(now + timedelta(days=days))
+            .add_extension(x509.CRLNumber(record.crl_number), critical=False)
+            .add_extension(_authority_identifier(self.certificate, self.key), critical=False)
+        )
+        for entry in record.revoked():
+            revoked = x509.RevokedCertificateBuilder().serial_number(entry.serial)
+            revoked = revoked.revocation_date(entry.revoked or now)
+            if entry.reason not in (None, "unspecified"):  # RFC 5280 section 5.3.1: that one is to be left out
+                revoked = revoked.add_extension(x509.CRLReason(REASONS[entry.reason]), critical=False)
+            builder = builder.add_revoked_certificate(revoked.build())
+        return builder.sign(self.key, signature_hash(self.key))
+
+    def _write(self, record: Record, contents: dict[Path, bytes], private: frozenset[Path], *, force: bool) -> None:
+        path = self.directory / RECORD_NAME
+        own = {(self.directory / name).resolve() for name in ("ca.pem", "ca.key", RECORD_NAME)}
+        if taken := next((wanted for wanted in contents if wanted.resolve() in own), None):
+            msg = f"{taken} is this CA's own: without it nothing could be issued any more"
+            raise UsageError(msg, hints=("give another name, or another folder with --out",))
+        write_files({path: record.encode(), **contents}, private=private, replaced=(path,), force=force)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Be alone with the folder; raises `UsageError` where somebody else is there for ten seconds."""
+        descriptor = _lock(self.directory)
+        try:
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+def authority_files(
+    made: Issued, out: Path, above: Authority | None, *, passphrase: bytes | None, force: bool
+) -> list[Path]:
+    """Write a new CA's folder, and into the record of the CA above it, if there is one; raises as `deliver` does."""
+    files = identity_files(made, "ca", passphrase=passphrase) | CredentialFiles(
+        {RECORD_NAME: Record().encode()}, frozenset()
+    )
+    if above is None:
+        contents, private = files.below(out)
+        write_files(contents, private=private, force=force)
+        return list(contents)
+    if out.resolve() == above.directory.resolve():
+        msg = "the new CA would take the place of the one above it"
+        raise UsageError(msg, hints=("give another folder with --out",))
+    return above.deliver(made.certificate, files, out, force=force)
+
+
+def renewed(
+    authority: Authority, old: x509.Certificate, *, kind: KeyType | None, days: int
+) -> tuple[x509.Certificate, PrivateKey | None]:
+    """Issue a certificate again: its subject, names and purposes, for the same key (`kind` None) or a new one.
+
+    Raises `UsageError` where it is none of this CA's, or a CA's itself, and as `Authority.issue` does.
+    """
+    if not authority.has_issued(old):
+        msg = "this CA has not issued that certificate"
+        raise UsageError(msg, hints=("name the CA's folder with --ca-dir",))
+    constraints = _extension(old, x509.BasicConstraints)
+    if constraints is not None and constraints.ca:
+        msg = "that is the certificate of a CA, which is not renewed"
+        raise UsageError(msg, hints=("make a new CA with certgen ca, and give its ca.pem to every device",))
+    names = _extension(old, x509.SubjectAlternativeName)
+    purposes = _extension(old, x509.ExtendedKeyUsage) or Purpose.BOTH.extended_key_usage
+    key = None if kind is None else kind.generate()
+    public = cast("PublicKey", old.public_key()) if key is None else key.public_key()
+    new = authority.issue(old.subject, list(names or ()), purposes=purposes, key=public, days=days)
+    return new, key
+
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def find_issued(authority: Authority, target: str) -> tuple[int, x509.Certificate | None]:
+    """The certificate that a user means, by its file or by its serial number in hexadecimal.
+
+    Raises `UsageError` for a certificate of another CA and what is neither, `CredentialError` for other files.
+    """
+    path = Path(target)
+    if path.exists():
+        certificate = load_leaf(path)
+        if not authority.has_issued(certificate):
+            msg = f"this CA has not issued the certificate in {path}"
+            raise UsageError(msg, hints=("name the CA's folder with --ca-dir",))
+        return certificate.serial_number, certificate
+    serial = parse_serial(target)
+    if serial is None:
+        msg = f"neither a file that is there nor a serial number in hexadecimal: {target!r}"
+        raise UsageError(msg, hints=(f"the serial numbers are in {authority.directory / RECORD_NAME}",))
+    return serial, None
+
+
+def make_authority(name: str, *, kind: KeyType, days: int = CA_DAYS, path_length: int | None = 0) -> Issued:
+    """Make a root; raises `UsageError`."""
+    key = kind.generate()
+    subject = organization_subject(name, "CA")
+    builder = with_ca_extensions(new_builder(subject, subject, key.public_key(), days), path_length)
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    return Issued(signed(builder.add_extension(identifier, critical=False), key), key)
+
+
+def _authority_identifier(certificate: x509.Certificate, key: PrivateKey) -> x509.AuthorityKeyIdentifier:
+    try:
+        identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+
+
+def _lock(directory: Path) -> int | None:
+    """Hold the folder; None where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    with machine_errors(directory):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    deadline = monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() < deadline:
+                sleep(_LOCK_PAUSE)
+                continue
+            os.close(descriptor)
+            msg = f"another process has been busy with the CA in {directory} for {_LOCK_SECONDS:g} s"
+            raise UsageError(msg, hints=("try again when it has ended",)) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor

@@ -1,0 +1,68 @@
+"""Certificates from files of any kind, put together again: a chain in the right order, DER, PKCS#12."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+from dicomtls.certificates.building import PrivateKey
+from dicomtls.certificates.issue import CredentialFiles, Issued, identity_files
+from dicomtls.certificates.load import Passphrase, chain_order, load_certificates, load_identity
+from dicomtls.errors import CredentialError
+
+
+def bundle_chain(paths: Sequence[Path], name: str, *, der: bool, passphrase: Passphrase | None) -> CredentialFiles:
+    """Lay out `NAME.pem`, leaf first and each issuer behind what it issued, and with `der` the leaf as `NAME.der`.
+
+    Raises `CredentialError`, also where the certificates belong to more than one leaf.
+    """
+    ders = dict.fromkeys(der for path in paths for der in load_certificates(path, passphrase))
+    certificates = [x509.load_der_x509_certificate(der) for der in ders]
+    return _files(chain_order(_leaf(certificates), certificates), name, der=der)
+
+
+def bundle_identity(
+    paths: Sequence[Path],
+    key: Path | None,
+    name: str,
+    *,
+    der: bool,
+    passphrase: Passphrase | None,
+    secret: bytes | None,
+) -> CredentialFiles:
+    """Lay out the chain, the key and a PKCS#12 archive of them, encrypted under `secret` where there is one.
+
+    `key` is None where the first file holds it. Raises `CredentialError`, `UsageError`.
+    """
+    identity = load_identity(paths[0], key, passphrase)
+    private = cast("PrivateKey", load_pem_private_key(identity.key_pem, identity.key_passphrase))
+    leaf, *rest = x509.load_pem_x509_certificates(identity.chain_pem)
+    ders = (der for path in paths[1:] for der in load_certificates(path, passphrase))
+    chain = chain_order(leaf, [leaf, *rest, *map(x509.load_der_x509_certificate, ders)])
+    issued = Issued(leaf, private, tuple(chain[1:]))
+    return identity_files(issued, name, passphrase=secret, pkcs12=True) | _files(chain, name, der=der)
+
+
+def load_leaf(path: Path) -> x509.Certificate:
+    """The leaf of a file's chain; raises `CredentialError`."""
+    return _leaf([x509.load_der_x509_certificate(der) for der in load_certificates(path)])
+
+
+def _files(chain: Sequence[x509.Certificate], name: str, *, der: bool) -> CredentialFiles:
+    contents = {f"{name}.pem": b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)}
+    if der:
+        contents[f"{name}.der"] = chain[0].public_bytes(Encoding.DER)
+    return CredentialFiles(contents, frozenset())
+
+
+def _leaf(certificates: Sequence[x509.Certificate]) -> x509.Certificate:
+    """The one that issued none of the others."""
+    issuers = {one.issuer for one in certificates if one.issuer != one.subject}
+    leaves = [one for one in certificates if one.subject not in issuers]
+    if len(leaves) != 1:
+        found = "no leaf" if not leaves else f"{len(leaves)} certificates that issued none of the others"
+        msg = f"these files hold {found}, so they make no chain"
+        raise CredentialError(msg, hints=("give the files of one chain: a leaf and the CAs above it",))
+    return leaves[0]

@@ -1,0 +1,102 @@
+"""Certificate signing requests (PKCS#10, RFC 2986): made, and read by the CA that is to sign one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
+
+from dicomtls.certificates.building import KeyType, PrivateKey, PublicKey, signature_hash
+from dicomtls.certificates.content import REFUSALS, recognise
+from dicomtls.certificates.describe import readable_name
+from dicomtls.certificates.issue import CredentialFiles, encryption
+from dicomtls.certificates.quiet import quiet
+from dicomtls.certificates.reading import read
+from dicomtls.errors import CredentialError, UsageError
+
+_SMALLEST_RSA_KEY: Final = 2048
+
+
+@dataclass(frozen=True)
+class SigningRequest:
+    """What a request asks for and we take over: its subject, its key and its names; `ignored` is what else it asks."""
+
+    subject: x509.Name
+    key: PublicKey
+    names: tuple[x509.GeneralName, ...]
+    ignored: tuple[str, ...]
+
+    @property
+    def subject_text(self) -> str:
+        """The subject, safe to show."""
+        return readable_name(self.subject) or "(none)"
+
+
+def make_request(subject: x509.Name, names: Sequence[x509.GeneralName], key: PrivateKey) -> bytes:
+    """Make a request as PEM, signed with the key that it is for."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(key, signature_hash(key)).public_bytes(Encoding.PEM)
+
+
+def request_files(
+    subject: x509.Name, names: Sequence[x509.GeneralName], kind: KeyType, name: str, passphrase: bytes | None
+) -> CredentialFiles:
+    """Make a key, and a request with it, as `NAME.csr` and `NAME.key`; raises `UsageError` as `encryption` does."""
+    key = kind.generate()
+    contents = {
+        f"{name}.csr": make_request(subject, names, key),
+        f"{name}.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption(passphrase)),
+    }
+    return CredentialFiles(contents, frozenset({f"{name}.key"}))
+
+
+def load_request(path: Path) -> SigningRequest:
+    """Read a request and check that whoever made it has the key.
+
+    Raises `CredentialError` (`unreadable-file`, `bad-signature`), and `UsageError` for a key that is too weak to sign.
+    """
+    contents = recognise(read(path))
+    if len(contents.requests) != 1:
+        kind = "several certificate signing requests" if contents.requests else contents.kind()
+        msg = f"{path} is {kind}, not a certificate signing request (CSR)"
+        raise CredentialError(msg, hints=("give the .csr file that the device, or certgen request, made",))
+    try:
+        with quiet():
+            return _read(path, x509.load_der_x509_csr(contents.requests[0]))
+    except REFUSALS:
+        msg = f"{path} cannot be read: its subject, key or extensions are damaged, or of a kind that we do not know"
+        raise CredentialError(msg) from None
+
+
+def _read(path: Path, request: x509.CertificateSigningRequest) -> SigningRequest:
+    if not request.is_signature_valid:
+        msg = f"the signature of {path} is wrong: it was changed, or whoever made it does not have the key"
+        raise CredentialError(msg, code="bad-signature", hints=("have the device make a new request",))
+    names: tuple[x509.GeneralName, ...] = ()
+    ignored: list[str] = []
+    for extension in request.extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            names = tuple(name for name in extension.value if isinstance(name, _TAKEN_NAMES))
+            ignored += ["alternative names of other kinds"] if len(names) < len(list(extension.value)) else []
+        else:
+            ignored.append(extension.oid._name.replace("Unknown OID", extension.oid.dotted_string))  # noqa: SLF001 -- the only name there is
+    return SigningRequest(request.subject, _strong(path, request), names, tuple(ignored))
+
+
+_TAKEN_NAMES = (x509.DNSName, x509.IPAddress, x509.UniformResourceIdentifier)
+
+
+def _strong(path: Path, request: x509.CertificateSigningRequest) -> PublicKey:
+    key = request.public_key()
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_RSA_KEY:
+        msg = f"the key in {path} has {key.key_size} bits, fewer than {_SMALLEST_RSA_KEY}"
+        raise UsageError(msg, hints=("have the device make a key of at least RSA 2048, or EC P-256",))
+    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+        msg = f"the key in {path} is of a kind that TLS peers do not take"
+        raise UsageError(msg, hints=("have the device make an RSA or EC key",))
+    return key
