@@ -12,7 +12,7 @@ from dicomtls.tls import ClientAuth, TLSSettings, client_context, server_context
 from tests.support.cli import run_dicomtls
 from tests.support.peers import pynetdicom_scp, run_dcmtk
 
-FILES = ["ca.key", "ca.pem", "client.key", "client.pem", "server.key", "server.pem"]
+FILES = ["ca.key", "ca.pem", "client.key", "client.pem", "issued.txt", "server.key", "server.pem"]
 BASE = ["--name", "Clinic", "--host", "localhost", "--host", "127.0.0.1"]
 
 

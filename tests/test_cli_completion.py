@@ -38,7 +38,7 @@ def complete(shell: str, *words: str, monkeypatch: pytest.MonkeyPatch) -> list[s
     [
         (["ec"], ["echo"]),
         (["s"], ["store", "serve"]),
-        (["certgen", ""], ["pki", "test-set"]),
+        (["certgen", "re"], ["request", "renew", "revoke"]),
         (["echo", "--pass"], ["--passphrase-file", "--passphrase-env"]),
         (["echo", "pacs", "--tls-min", ""], ["1.0", "1.1", "1.2", "1.3"]),
         (["echo", "--profile", "bcp195-m"], ["bcp195-modified"]),

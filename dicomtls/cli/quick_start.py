@@ -30,7 +30,35 @@ def lines_to_type(directory: Path, host: str, *, key_type: str, encrypted: bool)
     if encrypted:
         yield "Orthanc cannot be given a passphrase: it needs a key without one"
     else:
-        yield from _section("Orthanc (orthanc.json)", *_orthanc(directory))
+        yield from _section("Orthanc (orthanc.json)", *_orthanc(directory, "server", directory / "ca.pem"))
+
+
+def lines_for_identity(
+    directory: Path, name: str, ca: Path, *, host: str | None, key_type: str, encrypted: bool
+) -> Iterator[Line]:
+    """Return what to type with one identity, on its own side; `host` where it is a server's, None for a client's."""
+    own, anchors = _Files(directory, name), shlex.quote(str(ca))
+    ecdsa = _DCMTK_ECDSA if key_type.startswith("ec:") else ""
+    if host is not None:
+        ours = f"dicomtls serve --directory in --ca {anchors} --cert {own.cert} --key {own.key}"
+        dcmtk = f"storescp +tls {own.key} {own.cert} +cf {anchors}{ecdsa} {_PORT}"
+        dcm4che = f"storescp -b :{_PORT} --tls12 {_dcm4che(directory, name)}"
+    else:
+        ours = f"dicomtls echo PEER --ca {anchors} --cert {own.cert} --key {own.key}"
+        dcmtk = f"echoscu +tls {own.key} {own.cert} +cf {anchors}{ecdsa} PEER {_PORT}"
+        dcm4che = f"storescu -c ANY-SCP@PEER:{_PORT} --tls12 {_dcm4che(directory, name)} FILES"
+    yield from _section("dicomtls", ours)
+    yield from _section("DCMTK", dcmtk)
+    if not encrypted:
+        yield from _section("Orthanc (orthanc.json)", *_orthanc(directory, name, ca))
+    # A Java trust store has to be marked as such, which only keytool does.
+    trust = f"keytool -importcert -noprompt -alias ca -file {anchors} -keystore trust.p12 -storepass secret"
+    yield from _section("dcm4che (with --pkcs12)", trust, dcm4che)
+
+
+def _dcm4che(directory: Path, name: str) -> str:
+    archive = shlex.quote(str(directory / f"{name}.p12"))
+    return f"--key-store {archive} --key-store-pass PASS --trust-store trust.p12 --trust-store-pass secret"
 
 
 def _section(heading: str, *lines: str) -> Iterator[Line]:
@@ -38,14 +66,14 @@ def _section(heading: str, *lines: str) -> Iterator[Line]:
     yield from (f"  {line}" for line in lines)
 
 
-def _orthanc(directory: Path) -> Iterator[str]:
+def _orthanc(directory: Path, name: str, ca: Path) -> Iterator[str]:
     from json import dumps
 
     folder = directory.absolute()
     yield '"DicomTlsEnabled": true, "DicomTlsRemoteCertificateRequired": true,'
-    yield f'"DicomTlsCertificate": {dumps(str(folder / "server.pem"))},'
-    yield f'"DicomTlsPrivateKey": {dumps(str(folder / "server.key"))},'
-    yield f'"DicomTlsTrustedCertificates": {dumps(str(folder / "ca.pem"))}'
+    yield f'"DicomTlsCertificate": {dumps(str(folder / f"{name}.pem"))},'
+    yield f'"DicomTlsPrivateKey": {dumps(str(folder / f"{name}.key"))},'
+    yield f'"DicomTlsTrustedCertificates": {dumps(str(ca.absolute()))}'
 
 
 class _Files:

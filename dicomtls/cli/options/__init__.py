@@ -9,19 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dicomtls.cli.options.association import AssociationOptions
+    from dicomtls.cli.options.certgen import AuthorityOptions, NewKeyOptions, WritingOptions
     from dicomtls.cli.options.output import OutputOptions
     from dicomtls.cli.options.passphrase import NewPassphraseOptions
     from dicomtls.cli.options.server_tls import ServerTLSOptions
     from dicomtls.cli.options.tls import TLSOptions
 
-__all__ = ["AssociationOptions", "NewPassphraseOptions", "OutputOptions", "ServerTLSOptions", "TLSOptions"]
+__all__ = [
+    "AssociationOptions",
+    "AuthorityOptions",
+    "NewKeyOptions",
+    "NewPassphraseOptions",
+    "OutputOptions",
+    "ServerTLSOptions",
+    "TLSOptions",
+    "WritingOptions",
+]
 
 _HOMES = {
     "AssociationOptions": "association",
+    "AuthorityOptions": "certgen",
+    "NewKeyOptions": "certgen",
     "NewPassphraseOptions": "passphrase",
     "OutputOptions": "output",
     "ServerTLSOptions": "server_tls",
     "TLSOptions": "tls",
+    "WritingOptions": "certgen",
 }
 
 

@@ -1,0 +1,67 @@
+"""`dicomtls certgen ca`: a certificate authority, by itself or below another."""
+
+from pathlib import Path
+from typing import Annotated
+
+from dicomtls.cli.certgen_report import tell
+from dicomtls.cli.command import command
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options import NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
+from dicomtls.cli.options.certgen import AuthorityOptions
+from dicomtls.cli.options.values import path_option, whole_number
+from dicomtls.cli.running import Report, run
+
+_EXAMPLES = (
+    "dicomtls certgen ca --name Clinic --out root --path-length 1",
+    "dicomtls certgen ca --name Radiology --ca-dir root --out radiology --days 1826",
+    "dicomtls certgen ca --name Clinic --out ca --ask-passphrase",
+)
+
+
+@command(examples=_EXAMPLES)
+def ca(
+    *,
+    name: Annotated[str, option("--name", metavar="NAME", help="your organization; the CA is called NAME CA")],
+    writing: WritingOptions,
+    key: NewKeyOptions,
+    passphrase: NewPassphraseOptions,
+    output: OutputOptions,
+    days: Annotated[
+        int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; ten years")
+    ] = 3652,
+    path_length: Annotated[
+        int, option("--path-length", metavar="N", parser=whole_number(0, 9), help="how many levels of CAs below it")
+    ] = 0,
+    ca_dir: Annotated[
+        Path | None, path_option("--ca-dir", panel="CA", help="folder of the CA above it; none makes a root")
+    ] = None,
+    ca_passphrase_file: Annotated[
+        Path | None, path_option("--ca-passphrase-file", panel="CA", help="first line: passphrase of that CA's key")
+    ] = None,
+    ca_passphrase_env: Annotated[
+        str | None, option("--ca-passphrase-env", metavar="NAME", panel="CA", help="variable with it (else asked)")
+    ] = None,
+) -> int:
+    """Make a certificate authority: ca.pem, ca.key, and a record of what it issues (issued.txt)."""
+    out = output.open("certgen")
+
+    def body(report: Report) -> None:
+        from dicomtls.certificates.authority import authority_files, make_authority
+
+        secret = passphrase.secret()
+        if ca_dir is None:
+            made, above = make_authority(name, kind=key.kind(), days=days, path_length=path_length), None
+        else:
+            above = AuthorityOptions(
+                ca_dir=ca_dir, ca_passphrase_file=ca_passphrase_file, ca_passphrase_env=ca_passphrase_env
+            ).load()
+            made = above.issue_authority(name, kind=key.kind(), days=days, path_length=path_length)
+        files = authority_files(made, writing.out, above, passphrase=secret, force=writing.force)
+        lines = (
+            "  for all sides   ca.pem: the CA that they trust",
+            "  for nobody      ca.key: whoever has it can be anybody",
+            f"next: dicomtls certgen issue --ca-dir {writing.out} --name NAME --host HOST",
+        )
+        tell(report, out, "ca", files, {"ca": made.der}, lines)
+
+    return run(out, body)

@@ -1,0 +1,66 @@
+"""`dicomtls certgen issue`: a key and a certificate for one device."""
+
+from typing import Annotated
+
+from dicomtls.cli.certgen_report import archive_remark, tell
+from dicomtls.cli.command import command
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options import AuthorityOptions, NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
+from dicomtls.cli.options.certgen import file_stem
+from dicomtls.cli.options.values import whole_number
+from dicomtls.cli.quick_start import lines_for_identity
+from dicomtls.cli.running import Report, run
+
+_EXAMPLES = (
+    "dicomtls certgen issue --ca-dir pki --name ct2 --host ct2.example",
+    "dicomtls certgen issue --ca-dir pki --name ws1 --purpose client --out ws1",
+)
+
+
+@command(examples=_EXAMPLES)
+def issue(
+    *,
+    name: Annotated[str, option("--name", metavar="NAME", help="the device's name: NAME.pem, NAME.key, common name")],
+    ca: AuthorityOptions,
+    writing: WritingOptions,
+    key: NewKeyOptions,
+    passphrase: NewPassphraseOptions,
+    output: OutputOptions,
+    host: Annotated[
+        tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the device; repeatable")
+    ] = (),
+    uri: Annotated[tuple[str, ...], option("--uri", metavar="URI", help="a URI to name it by; repeatable")] = (),
+    purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
+    days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid")] = 730,
+    pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")] = False,
+) -> int:
+    """Make a key and a certificate for one device, signed by a CA of yours."""
+    out = output.open("certgen")
+
+    def body(report: Report) -> None:
+        from dicomtls.certificates.building import Purpose, common_name
+        from dicomtls.certificates.issue import identity_files
+        from dicomtls.certificates.names import alternative_names_for
+
+        role, stem, secret, authority = Purpose.parse(purpose), file_stem(name), passphrase.secret(), ca.load()
+        names = alternative_names_for(role, host, uri)
+        made = authority.issue_identity(common_name(name), names, purpose=role, kind=key.kind(), days=days)
+        contents = identity_files(made, stem, passphrase=secret, pkcs12=pkcs12, ca=authority.root)
+        files = authority.deliver(made.certificate, contents, writing.out, force=writing.force)
+        reached = None if role is Purpose.CLIENT else host[0]
+        lines = (
+            *archive_remark(pkcs12=pkcs12, encrypted=secret is not None),
+            f"  for the device  {', '.join(path.name for path in files)}",
+            "  for its peers   the CA's ca.pem",
+            *lines_for_identity(
+                writing.out,
+                stem,
+                ca.ca_dir / "ca.pem",
+                host=reached,
+                key_type=key.key_type,
+                encrypted=secret is not None,
+            ),
+        )
+        tell(report, out, "issue", files, {stem: made.der}, lines)
+
+    return run(out, body)

@@ -1,0 +1,54 @@
+"""`dicomtls certgen self-signed`: a certificate without a CA, which peers trust by itself."""
+
+from typing import Annotated
+
+from dicomtls.cli.certgen_report import archive_remark, tell
+from dicomtls.cli.command import command
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options import NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
+from dicomtls.cli.options.certgen import file_stem
+from dicomtls.cli.options.values import whole_number
+from dicomtls.cli.running import Report, run
+
+_EXAMPLES = (
+    "dicomtls certgen self-signed --name ct2 --host ct2.clinic.example",
+    "dicomtls certgen self-signed --name test --host localhost --days 7",
+)
+
+
+@command(examples=_EXAMPLES)
+def self_signed(
+    *,
+    name: Annotated[str, option("--name", metavar="NAME", help="the device's name: NAME.pem, NAME.key, common name")],
+    host: Annotated[
+        tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the device; repeatable")
+    ],
+    writing: WritingOptions,
+    key: NewKeyOptions,
+    passphrase: NewPassphraseOptions,
+    output: OutputOptions,
+    days: Annotated[
+        int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; five years")
+    ] = 1826,
+    pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")] = False,
+) -> int:
+    """Make a certificate that is signed with its own key, for both roles: each peer must be given it."""
+    out = output.open("certgen")
+
+    def body(report: Report) -> None:
+        from dicomtls.certificates.issue import identity_files, make_self_signed
+        from dicomtls.files import write_files
+
+        stem, secret = file_stem(name), passphrase.secret()
+        made = make_self_signed(name, host, days=days, key_type=key.kind())
+        contents, private = identity_files(made, stem, passphrase=secret, pkcs12=pkcs12).below(writing.out)
+        write_files(contents, private=private, force=writing.force)
+        lines = (
+            *archive_remark(pkcs12=pkcs12, encrypted=secret is not None),
+            f"  for the device  {', '.join(path.name for path in contents)}",
+            f"  for each peer   {stem}.pem, given as its CA (dicomtls --ca, DCMTK +cf), or with dicomtls the pin:",
+            f"                  --pin sha256:{made.fingerprint_sha256}",
+        )
+        tell(report, out, "self-signed", list(contents), {stem: made.der}, lines)
+
+    return run(out, body)

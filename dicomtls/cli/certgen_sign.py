@@ -1,0 +1,68 @@
+"""`dicomtls certgen sign`: a certificate for a key that a device has made and keeps."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dicomtls.cli.certgen_report import tell
+from dicomtls.cli.command import command
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options import AuthorityOptions, OutputOptions, WritingOptions
+from dicomtls.cli.options.certgen import file_stem
+from dicomtls.cli.options.values import NonEmptyPath, whole_number
+from dicomtls.cli.running import Report, run
+
+_EXAMPLES = (
+    "dicomtls certgen sign ct2.csr --ca-dir pki",
+    "dicomtls certgen sign ct.req --ca-dir pki --name ct2 --host ct2.example",
+)
+
+
+@command(examples=_EXAMPLES)
+def sign(
+    csr: Annotated[
+        Path, typer.Argument(metavar="CSR", help="the device's request, PEM or DER", click_type=NonEmptyPath())
+    ],
+    *,
+    ca: AuthorityOptions,
+    writing: WritingOptions,
+    output: OutputOptions,
+    name: Annotated[
+        str | None, option("--name", metavar="NAME", help="write NAME.pem; by default named as the request is")
+    ] = None,
+    host: Annotated[
+        tuple[str, ...], option("--host", metavar="HOST", help="names to put in instead of the requested ones")
+    ] = (),
+    purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
+    days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid")] = 730,
+) -> int:
+    """Sign a device's request (CSR): its subject, key and names are taken over, nothing else that it asks for."""
+    out = output.open("certgen")
+
+    def body(report: Report) -> None:
+        from dicomtls.certificates.building import Purpose
+        from dicomtls.certificates.issue import certificate_files, der_of
+        from dicomtls.certificates.names import general_names
+        from dicomtls.certificates.signing_requests import load_request
+
+        role, stem, wanted = Purpose.parse(purpose), file_stem(name or csr.stem), load_request(csr)
+        authority = ca.load()
+        names = general_names(host) or wanted.names
+        certificate = authority.issue(
+            wanted.subject, names, purposes=role.extended_key_usage, key=wanted.key, days=days
+        )
+        contents = certificate_files(certificate, authority.intermediates, stem)
+        files = authority.deliver(certificate, contents, writing.out, force=writing.force)
+        taken = ["subject", "key", *(["names"] if wanted.names and not host else [])]
+        ignored = [*wanted.ignored, *(["names"] if wanted.names and host else [])]
+        lines = (
+            f"  taken over      {', '.join(taken)}",
+            f"  not taken over  {', '.join(ignored) or 'nothing else was asked for'}",
+            *(() if names else ("  it has no names: a server's peers will refuse it; add them with --host",)),
+            f"  for the device  {stem}.pem; it has the key already",
+        )
+        certificates = {stem: der_of(certificate)}
+        tell(report, out, "sign", files, certificates, lines, taken_over=taken, not_taken_over=ignored)
+
+    return run(out, body)

@@ -1,0 +1,76 @@
+"""The options that the commands of `certgen` share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options.values import path_option
+from dicomtls.cli.passphrase import passphrase_source
+from dicomtls.errors import CredentialError, UsageError
+
+if TYPE_CHECKING:
+    from dicomtls.certificates.authority import Authority
+    from dicomtls.certificates.building import KeyType
+
+_CA = "CA"
+_FORBIDDEN = frozenset('/\\:*?"<>|')
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthorityOptions:
+    """The CA that signs, and how to open its key."""
+
+    ca_dir: Annotated[
+        Path, path_option("--ca-dir", panel=_CA, help="folder with ca.pem, ca.key and the record issued.txt")
+    ] = Path()
+    ca_passphrase_file: Annotated[
+        Path | None, path_option("--ca-passphrase-file", panel=_CA, help="first line: passphrase of ca.key")
+    ] = None
+    ca_passphrase_env: Annotated[
+        str | None,
+        option("--ca-passphrase-env", metavar="NAME", panel=_CA, help="variable with it (else asked on the terminal)"),
+    ] = None
+
+    def load(self) -> "Authority":
+        """Open the CA; raises `CredentialError`, `UsageError`."""
+        from dicomtls.certificates.authority import Authority
+
+        try:
+            return Authority.load(self.ca_dir, passphrase_source(self.ca_passphrase_file, self.ca_passphrase_env))
+        except CredentialError as error:
+            if error.code == "passphrase-needed":
+                error.hints = ("give it with --ca-passphrase-file PATH or --ca-passphrase-env NAME",)
+            raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewKeyOptions:
+    """The key to make."""
+
+    key_type: Annotated[
+        str, option("--key-type", metavar="TYPE", help="rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384 or ed25519")
+    ] = "rsa:2048"
+
+    def kind(self) -> "KeyType":
+        """Return the kind of key; raises `UsageError`."""
+        from dicomtls.certificates.building import KeyType
+
+        return KeyType.parse(self.key_type)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WritingOptions:
+    """Where files go."""
+
+    out: Annotated[Path, path_option("--out", help="folder to write into; made if missing")] = Path()
+    force: Annotated[bool, option("--force", help="replace files that are there already")] = False
+
+
+def file_stem(name: str) -> str:
+    """Return a name that may become NAME.pem in any system's folder; raises `UsageError`."""
+    text = name.strip()
+    if not text or text.startswith(".") or not text.isprintable() or _FORBIDDEN & set(text):
+        msg = f"not a name for a file: {name!r}"
+        raise UsageError(msg, hints=('a name has no slash, colon, * ? " < > |, and does not begin with a full stop',))
+    return text
