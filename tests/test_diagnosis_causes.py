@@ -214,7 +214,7 @@ def test_good_chain_is_no_failure(pki: PKI, tmp_path: Path, role: str) -> None:
     ("case", "client", "server"),
     [
         ("self-signed", ["--ca", "--pin"], ["--ca"]),
-        ("unknown issuer", ["--ca", "openssl s_client"], ["--ca", "whole chain"]),
+        ("unknown issuer", ["--ca", "inspect-cert"], ["--ca", "whole chain"]),
     ],
 )
 def test_hints_are_those_of_the_role(pki: PKI, tmp_path: Path, case: str, client: list[str], server: list[str]) -> None:

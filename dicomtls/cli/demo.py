@@ -59,8 +59,13 @@ def _play(playground: Playground, folder: Path) -> None:
     playground.say("verified: the server's certificate leads to pki/ca.pem, and it is for the name localhost")
     _send(playground, folder, peer)
     _be_refused(playground, peer)
+    playground.run(
+        "7. The server's certificate as it shows it, and what is to be said of it",
+        *("inspect-cert", peer, *_TRUST, "--purpose", "server"),
+    )
+    playground.say("an error there is what a handshake would fail with; files are looked at in the same way")
     playground.stop_server()
-    playground.show_server_log("7. What the server wrote about it, a line for each event")
+    playground.show_server_log("8. What the server wrote about it, a line for each event")
 
 
 def _send(playground: Playground, folder: Path, peer: str) -> None:

@@ -167,7 +167,7 @@ def _anchor_hints(facts: HandshakeFacts) -> tuple[str, ...]:
     return (
         first,
         "if an intermediate is missing in between, the peer must be set to send its whole chain",
-        "look at what it sends: openssl s_client -showcerts -connect HOST:PORT",
+        "look at what it sends: dicomtls inspect-cert HOST:PORT",
     )
 
 
