@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from dicomtls.cli.quick_start import lines_to_type
+import pytest
+
+from dicomtls.cli.quick_start import lines_for_identity, lines_to_type
 from dicomtls.cli.text import render
 
 
@@ -48,6 +50,25 @@ def test_orthanc_is_not_promised_what_it_cannot_do() -> None:
 def test_dcmtk_is_given_the_suite_that_it_lacks_for_ec_keys() -> None:
     """3.6.7 offers no ECDSA suite by itself at TLS 1.2."""
     lines = typed(Path("pki"), "pacs", key_type="ec:p256")
-    dcmtk = [line for line in lines if line.startswith(("storescp", "echoscu"))]
+    dcmtk = [line for line in lines if line.startswith(("storescp +tls", "echoscu +tls"))]
     assert len(dcmtk) == 2
     assert all("+cs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" in line for line in dcmtk)
+
+
+@pytest.mark.parametrize(("host", "own"), [("pacs", "storescp"), (None, "storescu")])
+def test_lines_for_one_identity_are_those_of_its_side(host: str | None, own: str) -> None:
+    """A server's for all four, a client's for those that call."""
+    made = lines_for_identity(Path("d"), "ct", Path("pki/ca.pem"), host=host, key_type="ec:p256", encrypted=False)
+    lines = [render(line, colour=False).strip() for line in made]
+    assert any(line.startswith(f"{own} ") and "--key-store d/ct.p12" in line for line in lines)
+    assert any(line.startswith("keytool -importcert") and "-file pki/ca.pem" in line for line in lines)
+    program = "storescp" if host else "echoscu"
+    suite = "+cs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+    assert any(line.startswith(f"{program} +tls d/ct.key d/ct.pem +cf pki/ca.pem {suite}") for line in lines)
+    assert any(str(Path("pki/ca.pem").absolute()) in line for line in lines)
+
+
+def test_lines_for_a_pki_have_dcm4che_too() -> None:
+    """A trust store and both sides."""
+    lines = typed(Path("pki"), "pacs")
+    assert sum("--trust-store trust.p12" in line for line in lines) == 2

@@ -65,6 +65,7 @@ def renew(
         lines = (
             f"  the old one stays valid until {ends}; certgen revoke takes it back before",
             f"  for the device  {', '.join(path.name for path in files)}",
+            "  nothing else changes: the lines that start it are those of before",
             *archive_remark(pkcs12=pkcs12, encrypted=secret is not None),
         )
         tell(report, out, "renew", files, {stem: der_of(new)}, lines, old_valid_until=ends)

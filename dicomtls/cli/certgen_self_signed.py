@@ -8,6 +8,7 @@ from dicomtls.cli.declaring import option
 from dicomtls.cli.options import NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
 from dicomtls.cli.options.certgen import file_stem
 from dicomtls.cli.options.values import whole_number
+from dicomtls.cli.quick_start import lines_for_identity
 from dicomtls.cli.running import Report, run
 
 _EXAMPLES = (
@@ -48,6 +49,15 @@ def self_signed(
             f"  for the device  {', '.join(path.name for path in contents)}",
             f"  for each peer   {stem}.pem, given as its CA (dicomtls --ca, DCMTK +cf), or with dicomtls the pin:",
             f"                  --pin sha256:{made.fingerprint_sha256}",
+            "its own side: --ca has the peers' certificates, or the CA that issued them",
+            *lines_for_identity(
+                writing.out,
+                stem,
+                writing.out / "peers.pem",
+                host=host[0],
+                key_type=key.key_type,
+                encrypted=secret is not None,
+            ),
         )
         tell(report, out, "self-signed", list(contents), {stem: made.der}, lines)
 

@@ -61,6 +61,7 @@ def sign(
             f"  not taken over  {', '.join(ignored) or 'nothing else was asked for'}",
             *(() if names else ("  it has no names: a server's peers will refuse it; add them with --host",)),
             f"  for the device  {stem}.pem; it has the key already",
+            "  for its peers   the CA's ca.pem",
         )
         certificates = {stem: der_of(certificate)}
         tell(report, out, "sign", files, certificates, lines, taken_over=taken, not_taken_over=ignored)

@@ -10,7 +10,7 @@ from dicomtls.cli.inspect_cert_folder import Row, table
 from dicomtls.cli.inspect_cert_view import inspection_lines, other_lines
 from dicomtls.cli.output import Output
 from dicomtls.cli.running import Report, interruptible, run
-from dicomtls.errors import CredentialError, ExitStatus, UsageError
+from dicomtls.errors import CredentialError, ExitStatus, NetworkError, UsageError
 from dicomtls.peer import DEFAULT_CALLING_AE_TITLE, Peer
 
 if TYPE_CHECKING:
@@ -98,7 +98,13 @@ class Inspector:
         report.values["kind"] = "peer"
         report.attempt = attempt = Attempt(_peer(target), DEFAULT_CALLING_AE_TITLE)
         with interruptible() as interrupt:
-            chain = fetch_chain(attempt, self.settings, timeout=self.timeout, interrupt=interrupt)
+            try:
+                chain = fetch_chain(attempt, self.settings, timeout=self.timeout, interrupt=interrupt)
+            except NetworkError as error:
+                if error.code != "name-not-found":
+                    raise
+                error.hints = (*error.hints, f"if a file was meant: there is none named {target}")
+                raise
         host = self.host or attempt.peer.host
         inspection = self._inspection(chain, host=host, purpose=self.purpose or "server", is_peer=True)
         self._tell(f"the chain of {attempt.peer}", inspection, report)

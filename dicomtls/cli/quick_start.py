@@ -31,6 +31,12 @@ def lines_to_type(directory: Path, host: str, *, key_type: str, encrypted: bool)
         yield "Orthanc cannot be given a passphrase: it needs a key without one"
     else:
         yield from _section("Orthanc (orthanc.json)", *_orthanc(directory, "server", directory / "ca.pem"))
+    yield from _section(
+        "dcm4che (with --pkcs12 and a passphrase)",
+        _trust_store(ca.cert),
+        f"storescp -b :{_PORT} --tls12 {_dcm4che(directory, 'server')}",
+        f"storescu -c ANY-SCP@{address}:{_PORT} --tls12 {_dcm4che(directory, 'client')} FILES",
+    )
 
 
 def lines_for_identity(
@@ -51,9 +57,12 @@ def lines_for_identity(
     yield from _section("DCMTK", dcmtk)
     if not encrypted:
         yield from _section("Orthanc (orthanc.json)", *_orthanc(directory, name, ca))
-    # A Java trust store has to be marked as such, which only keytool does.
-    trust = f"keytool -importcert -noprompt -alias ca -file {anchors} -keystore trust.p12 -storepass secret"
-    yield from _section("dcm4che (with --pkcs12)", trust, dcm4che)
+    yield from _section("dcm4che (with --pkcs12 and a passphrase)", _trust_store(anchors), dcm4che)
+
+
+def _trust_store(ca: str) -> str:
+    """What only keytool does: Java takes no anchors from an archive that is not marked as a trust store."""
+    return f"keytool -importcert -noprompt -alias ca -file {ca} -keystore trust.p12 -storepass secret"
 
 
 def _dcm4che(directory: Path, name: str) -> str:
