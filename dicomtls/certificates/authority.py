@@ -22,6 +22,8 @@ from dicomtls.certificates.building import (
     PrivateKey,
     PublicKey,
     Purpose,
+    authority_identifier,
+    authority_key,
     issued_by,
     new_builder,
     organization_subject,
@@ -223,7 +225,7 @@ class Authority:
             .last_update(now)
             .next_update(now + timedelta(days=days))
             .add_extension(x509.CRLNumber(record.crl_number), critical=False)
-            .add_extension(_authority_identifier(self.certificate, self.key), critical=False)
+            .add_extension(authority_identifier(self.certificate), critical=False)
         )
         for entry in record.revoked():
             revoked = x509.RevokedCertificateBuilder().serial_number(entry.serial)
@@ -325,16 +327,7 @@ def make_authority(name: str, *, kind: KeyType, days: int = CA_DAYS, path_length
     key = kind.generate()
     subject = organization_subject(name, "CA")
     builder = with_ca_extensions(new_builder(subject, subject, key.public_key(), days), path_length)
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
-    return Issued(signed(builder.add_extension(identifier, critical=False), key), key)
-
-
-def _authority_identifier(certificate: x509.Certificate, key: PrivateKey) -> x509.AuthorityKeyIdentifier:
-    try:
-        identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+    return Issued(signed(builder.add_extension(authority_key(key), critical=False), key), key)
 
 
 def _lock(directory: Path) -> int | None:
@@ -356,7 +349,7 @@ def _lock(directory: Path) -> int | None:
             os.close(descriptor)
             msg = f"another process has been busy with the CA in {directory} for {_LOCK_SECONDS:g} s"
             raise UsageError(msg, hints=("try again when it has ended",)) from None
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nobody else knows the descriptor
             os.close(descriptor)
             raise
         return descriptor

@@ -136,13 +136,17 @@ def with_leaf_extensions(
 
 
 def issued_by(builder: x509.CertificateBuilder, issuer: x509.Certificate) -> x509.CertificateBuilder:
-    """Name the issuer's key by the identifier that its certificate gives it (RFC 5280 section 4.2.1.1)."""
+    """Name the key that is to sign it."""
+    return builder.add_extension(authority_identifier(issuer), critical=False)
+
+
+def authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Name an issuer's key by the identifier that its certificate gives it (RFC 5280 section 4.2.1.1)."""
     try:
         identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-        authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     except x509.ExtensionNotFound:
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]  # DH keys sign nothing
-    return builder.add_extension(authority, critical=False)
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]  # DH keys sign nothing
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
 
 
 def signature_hash(key: PrivateKey) -> hashes.SHA256 | None:
