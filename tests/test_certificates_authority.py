@@ -12,10 +12,10 @@ from cryptography import x509
 
 from dicomtls import files as files_module
 from dicomtls.certificates import authority as authority_module
-from dicomtls.certificates.authority import Authority, authority_files, find_issued, make_authority, renewed
+from dicomtls.certificates.authority import Authority, authority_files, find_issued, renewed
 from dicomtls.certificates.building import KeyType, Purpose, common_name
 from dicomtls.certificates.bundle import load_leaf
-from dicomtls.certificates.issue import Issued, certificate_files, identity_files
+from dicomtls.certificates.issue import Issued, certificate_files, identity_files, make_authority
 from dicomtls.certificates.names import general_names
 from dicomtls.certificates.record import RECORD_NAME, serial_hex
 from dicomtls.errors import CredentialError, MachineError, UsageError

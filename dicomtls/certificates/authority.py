@@ -23,7 +23,6 @@ from dicomtls.certificates.building import (
     PublicKey,
     Purpose,
     authority_identifier,
-    authority_key,
     issued_by,
     new_builder,
     organization_subject,
@@ -34,7 +33,7 @@ from dicomtls.certificates.building import (
 )
 from dicomtls.certificates.bundle import load_leaf
 from dicomtls.certificates.content import REFUSALS
-from dicomtls.certificates.issue import CA_DAYS, CredentialFiles, Issued, identity_files
+from dicomtls.certificates.issue import CredentialFiles, Issued, identity_files
 from dicomtls.certificates.load import Passphrase, load_identity
 from dicomtls.certificates.reading import read
 from dicomtls.certificates.record import REASONS, RECORD_NAME, Record, parse_serial
@@ -320,14 +319,6 @@ def find_issued(authority: Authority, target: str) -> tuple[int, x509.Certificat
         msg = f"neither a file that is there nor a serial number in hexadecimal: {target!r}"
         raise UsageError(msg, hints=(f"the serial numbers are in {authority.directory / RECORD_NAME}",))
     return serial, None
-
-
-def make_authority(name: str, *, kind: KeyType, days: int = CA_DAYS, path_length: int | None = 0) -> Issued:
-    """Make a root; raises `UsageError`."""
-    key = kind.generate()
-    subject = organization_subject(name, "CA")
-    builder = with_ca_extensions(new_builder(subject, subject, key.public_key(), days), path_length)
-    return Issued(signed(builder.add_extension(authority_key(key), critical=False), key), key)
 
 
 def _lock(directory: Path) -> int | None:

@@ -50,6 +50,7 @@ __all__ = [
     "der_of",
     "encryption",
     "identity_files",
+    "make_authority",
     "make_pki",
     "make_self_signed",
     "pki_files",
@@ -126,10 +127,18 @@ def make_pki(
     if not names:
         msg = "a server's certificate needs the names or addresses that its peers connect to"
         raise UsageError(msg, hints=("give each with --host",))
-    ca = _make_ca(name, kind, max(ca_days, days))
+    ca = make_authority(name, kind=kind, days=max(ca_days, days))
     server = _make_leaf(ca, organization_subject(name, "server"), names, Purpose.BOTH, kind, days)
     client = _make_leaf(ca, organization_subject(name, "client"), [], Purpose.CLIENT, kind, days)
     return PKI(ca, server, client)
+
+
+def make_authority(name: str, *, kind: KeyType, days: int = CA_DAYS, path_length: int | None = 0) -> Issued:
+    """Make a root with at most so many levels of CAs below it (None: any number); raises `UsageError`."""
+    key = kind.generate()
+    subject = organization_subject(name, "CA")
+    builder = with_ca_extensions(new_builder(subject, subject, key.public_key(), days), path_length)
+    return Issued(signed(builder.add_extension(authority_key(key), critical=False), key), key)
 
 
 def make_self_signed(
@@ -197,13 +206,6 @@ def pki_files(pki: PKI, *, passphrase: bytes | None = None, pkcs12: bool = False
         | identity_files(pki.client, "client", passphrase=passphrase, pkcs12=pkcs12, ca=root)
         | CredentialFiles({RECORD_NAME: record.encode()}, frozenset())
     )
-
-
-def _make_ca(name: str, kind: KeyType, days: int) -> Issued:
-    key = kind.generate()
-    subject = organization_subject(name, "CA")
-    builder = with_ca_extensions(new_builder(subject, subject, key.public_key(), days), path_length=0)
-    return Issued(signed(builder.add_extension(authority_key(key), critical=False), key), key)
 
 
 def _make_leaf(

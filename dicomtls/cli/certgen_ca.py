@@ -46,7 +46,8 @@ def ca(
     out = output.open("certgen")
 
     def body(report: Report) -> None:
-        from dicomtls.certificates.authority import authority_files, make_authority
+        from dicomtls.certificates.authority import authority_files
+        from dicomtls.certificates.issue import make_authority
 
         secret = passphrase.secret()
         if ca_dir is None:
