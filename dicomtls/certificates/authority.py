@@ -14,7 +14,6 @@ from time import monotonic, sleep
 from typing import Final, TypeVar, cast
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from dicomtls.certificates.building import (
@@ -32,16 +31,12 @@ from dicomtls.certificates.building import (
     with_leaf_extensions,
 )
 from dicomtls.certificates.bundle import load_leaf
-from dicomtls.certificates.content import REFUSALS
 from dicomtls.certificates.issue import CredentialFiles, Issued, identity_files
-from dicomtls.certificates.load import Passphrase, load_identity
+from dicomtls.certificates.load import Passphrase, is_issuer, load_identity
 from dicomtls.certificates.reading import read
 from dicomtls.certificates.record import REASONS, RECORD_NAME, Record, parse_serial
 from dicomtls.errors import CredentialError, UsageError
 from dicomtls.files import machine_errors, write_files
-
-CRL_DAYS: Final = 30
-"""A month: long enough for a CA that is offline, short enough that a stolen key does not serve for ever."""
 
 _LOCK_SECONDS: Final = 10.0
 _LOCK_PAUSE: Final = 0.05
@@ -152,11 +147,7 @@ class Authority:
 
     def has_issued(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate bears this CA's signature."""
-        try:
-            certificate.verify_directly_issued_by(self.certificate)
-        except (*REFUSALS, InvalidSignature):
-            return False
-        return True
+        return is_issuer(self.certificate, certificate)
 
     # The record
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from dicomtls.certificates.building import PrivateKey
-from dicomtls.certificates.issue import CredentialFiles, Issued, identity_files
+from dicomtls.certificates.issue import CredentialFiles, Issued, certificate_files, der_of, identity_files
 from dicomtls.certificates.load import Passphrase, chain_order, load_certificates, load_identity
 from dicomtls.errors import CredentialError
 
@@ -51,10 +51,9 @@ def load_leaf(path: Path) -> x509.Certificate:
 
 
 def _files(chain: Sequence[x509.Certificate], name: str, *, der: bool) -> CredentialFiles:
-    contents = {f"{name}.pem": b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)}
-    if der:
-        contents[f"{name}.der"] = chain[0].public_bytes(Encoding.DER)
-    return CredentialFiles(contents, frozenset())
+    leaf, *others = chain
+    files = certificate_files(leaf, others, name)
+    return files | CredentialFiles({f"{name}.der": der_of(leaf)}, frozenset()) if der else files
 
 
 def _leaf(certificates: Sequence[x509.Certificate]) -> x509.Certificate:

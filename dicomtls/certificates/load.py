@@ -252,13 +252,14 @@ def chain_order(leaf: x509.Certificate, certificates: list[x509.Certificate]) ->
     """Put the leaf first, each issuer behind what it issued, the rest last as found; each certificate once."""
     rest = [certificate for certificate in dict.fromkeys(certificates) if certificate != leaf]
     chain = [leaf]
-    while issuer := next((candidate for candidate in rest if _is_issuer(candidate, chain[-1])), None):
+    while issuer := next((candidate for candidate in rest if is_issuer(candidate, chain[-1])), None):
         rest.remove(issuer)
         chain.append(issuer)
     return chain + rest
 
 
-def _is_issuer(candidate: x509.Certificate, certificate: x509.Certificate) -> bool:
+def is_issuer(candidate: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether a certificate bears the candidate's name as its issuer's, and its signature."""
     try:
         with quiet():
             certificate.verify_directly_issued_by(candidate)

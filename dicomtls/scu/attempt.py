@@ -49,6 +49,16 @@ class Attempt:
             self.timing_ms[stage] = spent
             self.timing_ms["total"] = self.timing_ms.get("total", 0.0) + spent
 
+    def connect(self, deadline: float, interrupt: Interrupt | None) -> "socket.socket":
+        """Resolve the peer's name and connect to it; raises `NetworkError`, `Interrupted`."""
+        with self.timed("resolve"):
+            addresses = resolve(self.peer.host, self.peer.port, deadline, interrupt)
+        with self.timed("connect"):
+            sock = connect(addresses, deadline, interrupt)
+        with suppress(OSError):  # reset already; the first read or write will say so
+            self.address = format_address(*sock.getpeername()[:2])
+        return sock
+
 
 class Requestor:
     """Associates with one peer as often as asked, with one SSL context."""
@@ -122,12 +132,7 @@ class Requestor:
 
     def _open(self, attempt: Attempt) -> Channel:
         deadline = deadline_in(self.settings.connect_timeout)
-        with attempt.timed("resolve"):
-            addresses = resolve(self.peer.host, self.peer.port, deadline, self.interrupt)
-        with attempt.timed("connect"):
-            sock = connect(addresses, deadline, self.interrupt)
-        with suppress(OSError):  # reset already; the first read or write will say so
-            attempt.address = format_address(*sock.getpeername()[:2])
+        sock = attempt.connect(deadline, self.interrupt)
         connection = self._handshake(sock, attempt, deadline) if self._tls is not None else sock
         return Channel(
             connection,
