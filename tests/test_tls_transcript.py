@@ -12,14 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomtls.certificates.describe import spki_sha256
+from dicomtls.certificates.describe import describe, spki_sha256
 from dicomtls.tls import client_context, client_handshake, server_context, server_handshake, transcript
+from dicomtls.tls.hello import ClientHello
 from dicomtls.tls.transcript import ALERTS, Transcript, group_name
 from dicomtls.waiting import deadline_in
 from tests.support.chains import issue
-from tests.support.handshakes import DEADLINE, client_settings, connected_sockets, server_settings, shake_hands
+from tests.support.handshakes import (
+    DEADLINE,
+    client_settings,
+    connected_sockets,
+    reach,
+    server_settings,
+    shake_hands,
+)
 from tests.support.mutations import mutations
 from tests.support.openssl import openssl
+from tests.support.peers import openssl_s_server
 from tests.support.pki import PKI, Identity
 from tests.support.pythons import OTHER_PYTHONS, find_python, verdicts
 
@@ -118,7 +127,8 @@ def test_real_conversation_tells_everything(pki: PKI, version: str) -> None:
     assert seen.certificate_requested
     assert seen.group
     assert seen.peer_chain[0] == pki.server.cert_der.read_bytes()
-    assert (seen.alert_received, seen.alert_sent, seen.first_bytes) == (None, None, b"")
+    assert (seen.alert_received, seen.alert_sent) == (None, None)
+    assert ClientHello.parse(seen.client_hello).server_name == "localhost"
     assert not seen.is_flooded
 
 
@@ -172,23 +182,32 @@ def test_nothing_is_known_before_anything_came() -> None:
     assert after(("write", TLS_12, HANDSHAKE, message(1, b""))).client_certificate is None
 
 
-@pytest.mark.parametrize(
-    ("header", "first_bytes"),
-    [
-        (b"HTTP/", b"HTTP/"),
-        (b"\x07\0\0\0\0", b"\x07\0\0\0\0"),
-        (b"\x13\x03\x03\0\0", b"\x13\x03\x03\0\0"),
-        (b"\x16\x03\x03\0\x10", b""),
-        (b"\x15\x03\x01\0\x02", b""),
-        (b"", b""),
-    ],
-)
-def test_first_bytes_are_kept_where_they_are_not_tls(header: bytes, first_bytes: bytes) -> None:
-    """Only the first that came, never what we sent, never what came later."""
-    seen = after(
-        ("write", TLS_12, HEADER, b"sent!"), ("read", TLS_12, HEADER, header), ("read", TLS_12, HEADER, b"later")
-    )
-    assert seen.first_bytes == first_bytes
+AUTHORITIES = (b"0\x00", b"0" + bytes(299))
+
+
+@pytest.mark.parametrize("version", [TLS_12, TLS_13])
+def test_authorities_are_read_in_either_form(version: int) -> None:
+    """The names that a server accepts for clients, behind whatever else the request has."""
+    names = b"".join(len(name).to_bytes(2) + name for name in AUTHORITIES)
+    block = len(names).to_bytes(2) + names
+    if version == TLS_13:
+        extensions = b"\0\x0d\0\x04\0\x02\x08\x04" + b"\0\x2f" + len(block).to_bytes(2) + block
+        body = b"\0" + len(extensions).to_bytes(2) + extensions
+    else:
+        body = b"\x02\x01\x40" + b"\0\x04\x08\x04\x04\x03" + block
+    assert after(("read", version, HANDSHAKE, message(13, body))).authorities == AUTHORITIES
+    assert after(("write", version, HANDSHAKE, message(13, body)), server_side=True).authorities == ()
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_authorities_of_a_real_server_are_known(pki: PKI, version: str) -> None:
+    """OpenSSL names the CAs of its `-CAfile`; ours names none."""
+    settings = client_settings(pki, pki.client, tls_min=version, tls_max=version)
+    with openssl_s_server(pki, client_auth=True) as server:
+        end = reach(server.port, settings, reads=False)
+    assert end.agreed.certificate_authorities == (describe(pki.ca_der.read_bytes()).subject,)
+    pair = shake_hands(settings, server_settings(pki))
+    assert pair.client.agreed.certificate_authorities == ()
 
 
 def test_group_comes_from_the_messages_of_each_version() -> None:

@@ -76,6 +76,7 @@ def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeErro
         protocol=negotiated.protocol,
         client_certificate=negotiated.client_certificate,
         chain_der=negotiated.chain_der,
+        authorities=negotiated.authorities,
     )
     _add_error(facts, error)
     return HandshakeError("the peer refused after the handshake", facts)
@@ -158,11 +159,13 @@ def _failure(error: OSError | None, stream: TLSStream, reference: str | None) ->
         role="server" if transcript.server_side else "client",
         alert_received=transcript.alert_received,
         alert_sent=transcript.alert_sent,
-        first_bytes=transcript.first_bytes,
+        first_bytes=stream.foreign,
         protocol=stream.tls.version(),
         client_certificate=transcript.client_certificate,
         reference_name=reference,
         chain_der=transcript.peer_chain,
+        authorities=transcript.authorities,
+        client_hello=transcript.client_hello,
     )
     if transcript.is_flooded:
         facts.reason = _FLOODED

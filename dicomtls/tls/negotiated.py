@@ -68,7 +68,7 @@ class Negotiated:
     `cipher` is IANA's name, `cipher_openssl` OpenSSL's; `group`, `client_certificate` are None where this Python
     does not tell. `verified` says whether the peer's certificate was checked and found good, `verified_by` how:
     "chain", "pin", or None. `name_matched` is None where there was no name to match. `chain_der` is what the
-    peer sent, leaf first.
+    peer sent, leaf first; `authorities` the names (DER) of those that a server accepts for clients.
     """
 
     protocol: str
@@ -84,6 +84,14 @@ class Negotiated:
     name_matched: bool | None
     peer: PeerCertificate | None
     chain_der: tuple[bytes, ...] = field(default=(), repr=False)
+    authorities: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def certificate_authorities(self) -> tuple[str, ...]:
+        """The authorities that the server accepts for clients, by name (RFC 8446 section 4.2.4); it may name none."""
+        from dicomtls.certificates.distinguished import distinguished_name
+
+        return tuple(map(distinguished_name, self.authorities))
 
 
 def negotiated_from(
@@ -106,6 +114,7 @@ def negotiated_from(
         name_matched=peer.matches(reference) if peer is not None and reference else None,
         peer=peer,
         chain_der=transcript.peer_chain or ((peer.der,) if peer else ()),
+        authorities=transcript.authorities,
     )
 
 

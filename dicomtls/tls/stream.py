@@ -20,6 +20,8 @@ _READ_SIZE: Final = 128 * 1024
 """Bytes of one read: half of it takes a tenth more CPU, and twice as much saves next to nothing."""
 _WRITE_SIZE: Final = 256 * 1024
 _MOST_ANSWERS: Final = 64 * 1024
+_BEGINNING: Final = 80
+"""Bytes to be kept of what is not TLS: the fixed part of an A-ASSOCIATE-RQ (PS3.8 table 9-11), a line of HTTP."""
 
 
 class TLSStream:
@@ -54,6 +56,7 @@ class TLSStream:
         self._answers = 0
         self._may_hold = False
         self._is_held = False
+        self._beginning = b""
 
     def do_handshake(self) -> bool:
         """Go on with the handshake as far as what is there allows; says whether it is done."""
@@ -98,8 +101,15 @@ class TLSStream:
                     self._answer()
             self._fill()
 
+    @property
+    def foreign(self) -> bytes:
+        """The beginning of what the peer sent, where it is not TLS; empty where it is."""
+        return b"" if _begins_tls(self._beginning) else self._beginning
+
     def _fill(self) -> None:
         received = self.sock.recv_into(self._raw)
+        if received and not self._beginning:
+            self._beginning = bytes(self._raw[: min(received, _BEGINNING)])
         if received:
             self._incoming.write(self._raw[:received])
         else:
@@ -175,3 +185,12 @@ class TLSStream:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _begins_tls(data: bytes) -> bool:
+    """Whether bytes may be a record (RFC 8446 section 5.1), or the hello of a client from before TLS (SSL 2.0)."""
+    return not data or data[0] in _RECORD_TYPES or (data[0] & _SSL2_LENGTH > 0 and data[2:3] in (b"\x01", b""))
+
+
+_RECORD_TYPES: Final = frozenset({20, 21, 22, 23, 24})
+_SSL2_LENGTH: Final = 0x80

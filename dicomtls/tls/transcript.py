@@ -6,22 +6,23 @@ Everything read here comes from the peer, so whatever does not add up is passed 
 """
 
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from dicomtls.tls.hello import CERTIFICATE, CLIENT_HELLO, HANDSHAKE, SERVER_HELLO
+
 _HEADER = 256  # OpenSSL's pseudo content type for the five bytes before each record
 _ALERT = 21
-_HANDSHAKE = 22
-_RECORD_TYPES = frozenset({20, 21, 22, 23, 24})
 
-_SERVER_HELLO = 2
-_CERTIFICATE = 11
 _SERVER_KEY_EXCHANGE = 12
 _CERTIFICATE_REQUEST = 13
 
 _KEY_SHARE = 51
+_CERTIFICATE_AUTHORITIES = 47
 _NAMED_CURVE = 3
 _MAXIMUM_CHAIN = 32
+_MAXIMUM_AUTHORITIES = 1000
 # The longest chain that OpenSSL takes, 100 KiB, in the shortest fragments that anybody sends, is a fraction of it.
 _MAXIMUM_RECORDS = 2000
 
@@ -94,7 +95,10 @@ class Transcript:
     certificate_requested: bool = False
     certificate_sent: bool = False
     group: str | None = None
-    first_bytes: bytes = b""
+    client_hello: bytes = field(default=b"", repr=False)
+    """The body of the last ClientHello, ours or the client's."""
+    authorities: tuple[bytes, ...] = field(default=(), repr=False)
+    """The names (DER) of the authorities that the server accepts for clients; empty where it named none."""
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
     _records: int = 0
 
@@ -115,33 +119,30 @@ class Transcript:
         """Take in one message; `direction` is "read" or "write"."""
         received = direction == "read"
         if content_type == _HEADER:
-            self._header(data, received=received)
+            self._records += received
         elif content_type == _ALERT and len(data) == 2:  # noqa: PLR2004 -- level and description
             name = ALERTS.get(data[1], str(data[1]))
             if received:
                 self.alert_received = name
             else:
                 self.alert_sent = name
-        elif content_type == _HANDSHAKE and len(data) >= _MESSAGE_HEADER:
+        elif content_type == HANDSHAKE and len(data) >= _MESSAGE_HEADER:
             self._message(data[0], data[_MESSAGE_HEADER:], version, received=received)
 
-    def _header(self, data: bytes, *, received: bool) -> None:
-        if not received:
-            return
-        self._records += 1
-        if self._records == 1 and data and data[0] not in _RECORD_TYPES:
-            self.first_bytes = bytes(data)
-
     def _message(self, kind: int, body: bytes, version: int, *, received: bool) -> None:
-        if kind == _CERTIFICATE_REQUEST:
+        if kind == CLIENT_HELLO:
+            self.client_hello = bytes(body)
+        elif kind == _CERTIFICATE_REQUEST:
             self.certificate_requested = True
-        elif kind == _CERTIFICATE:
+            if received:
+                self.authorities = tuple(_authorities(body, is_tls13=version == ssl.TLSVersion.TLSv1_3))
+        elif kind == CERTIFICATE:
             chain = _chain(body, has_extensions=version == ssl.TLSVersion.TLSv1_3)
             if received:
                 self.peer_chain = chain
             elif not self.server_side:
                 self.certificate_sent = bool(chain)
-        elif kind == _SERVER_HELLO:
+        elif kind == SERVER_HELLO:
             self.group = _key_share_group(body) or self.group
         elif kind == _SERVER_KEY_EXCHANGE:
             self.group = _key_exchange_group(body)
@@ -211,6 +212,38 @@ def _chain(body: bytes, *, has_extensions: bool) -> tuple[bytes, ...]:
         if has_extensions:
             position += 2 + int.from_bytes(body[position : position + 2])
     return tuple(chain)
+
+
+def _authorities(body: bytes, *, is_tls13: bool) -> Iterator[bytes]:
+    """Read the names in a CertificateRequest (RFC 5246 section 7.4.4, RFC 8446 sections 4.3.2 and 4.2.4)."""
+    names = _extension_of_request(body) if is_tls13 else _after_types_and_schemes(body)
+    position, end = 2, min(len(names), 2 + int.from_bytes(names[:2]))
+    for _ in range(_MAXIMUM_AUTHORITIES):
+        length = int.from_bytes(names[position : position + 2])
+        position += 2
+        if not length or position + length > end:
+            return
+        yield names[position : position + length]
+        position += length
+
+
+def _extension_of_request(body: bytes) -> bytes:
+    position = 3 + body[0] if body else 0  # the context, and the length of all extensions
+    while 0 < position <= len(body) - 4:
+        kind = int.from_bytes(body[position : position + 2])
+        length = int.from_bytes(body[position + 2 : position + 4])
+        position += 4
+        if kind == _CERTIFICATE_AUTHORITIES:
+            return body[position : position + length]
+        position += length
+    return b""
+
+
+def _after_types_and_schemes(body: bytes) -> bytes:
+    position = 1 + body[0] if body else 0
+    if len(body) - position < 4:  # noqa: PLR2004 -- two lengths; TLS 1.0 and 1.1 have no schemes, and are not read
+        return b""
+    return body[position + 2 + int.from_bytes(body[position : position + 2]) :]
 
 
 def _key_share_group(body: bytes) -> str | None:

@@ -7,7 +7,6 @@ TLS 1.3 verifies the same way, by the same store, flags and security level.
 """
 
 import ssl
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import IntFlag
@@ -16,12 +15,9 @@ from pathlib import Path
 from dicomtls.errors import HandshakeFacts
 from dicomtls.tls.context import client_context, server_context
 from dicomtls.tls.credentials import as_path
+from dicomtls.tls.hello import CERTIFICATE, SERVER_HELLO, TLS_1_2, ClientHello, message, records, sized
 from dicomtls.tls.settings import ClientAuth, TLSSettings
 
-_HANDSHAKE = 22
-_CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
-_TLS12 = b"\x03\x03"
-_LONGEST_RECORD = 1 << 14
 _ECDHE_RSA, _ECDHE_ECDSA = 0xC02F, 0xC02B
 _SUITES = ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256")
 _RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"  # RFC 5746: without it OpenSSL looks at nothing else
@@ -97,11 +93,11 @@ def _handshake(context: ssl.SSLContext, question: Question) -> HandshakeFacts | 
     is_server = question.role == "client"
     name = (question.reference or "localhost").removesuffix(".") if context.check_hostname else None
     end = context.wrap_bio(incoming, outgoing, server_side=is_server, server_hostname=name)
-    certificate = _message(_CERTIFICATE, _sized(3, b"".join(_sized(3, der) for der in question.chain)))
+    certificate = message(CERTIFICATE, sized(3, b"".join(sized(3, der) for der in question.chain)))
     # Each step is what the other side has to say before it waits for us.
-    steps = [_client_hello(), certificate] if is_server else [b"", _server_hello(question) + certificate]
+    steps = [_CLIENT_HELLO, certificate] if is_server else [b"", _server_hello(question) + certificate]
     for step in steps:
-        incoming.write(_records(step))
+        incoming.write(records(step))
         try:
             end.do_handshake()
         except ssl.SSLWantReadError:
@@ -125,37 +121,13 @@ def _facts(error: ssl.SSLError, question: Question) -> HandshakeFacts:
 def _server_hello(question: Question) -> bytes:
     """RFC 5246 section 7.4.1.3: no session, no compression, the suite that goes with the leaf's key."""
     suite = _ECDHE_RSA if question.has_rsa_key else _ECDHE_ECDSA
-    hello = _TLS12 + bytes(32) + b"\0" + suite.to_bytes(2) + b"\0" + _sized(2, _RENEGOTIATION_INFO)
-    return _message(_SERVER_HELLO, hello)
+    hello = TLS_1_2.to_bytes(2) + bytes(32) + b"\0" + suite.to_bytes(2) + b"\0" + sized(2, _RENEGOTIATION_INFO)
+    return message(SERVER_HELLO, hello)
 
 
-def _client_hello() -> bytes:
-    """RFC 5246 section 7.4.1.2, with the group and the signature schemes that an ECDSA server needs."""
-    extensions = (
-        _extension(10, _sized(2, b"\x00\x17"))
-        + _extension(11, b"\x01\x00")
-        + _extension(13, _sized(2, bytes.fromhex("0403050306030401080408070808")))
-        + _RENEGOTIATION_INFO
-    )
-    suites = _ECDHE_ECDSA.to_bytes(2)
-    hello = _TLS12 + bytes(32) + b"\0" + _sized(2, suites) + b"\x01\x00" + _sized(2, extensions)
-    return _message(_CLIENT_HELLO, hello)
-
-
-def _extension(number: int, content: bytes) -> bytes:
-    return number.to_bytes(2) + _sized(2, content)
-
-
-def _message(kind: int, content: bytes) -> bytes:
-    return bytes([kind]) + _sized(3, content)
-
-
-def _sized(octets: int, content: bytes) -> bytes:
-    return len(content).to_bytes(octets) + content
-
-
-def _records(messages: bytes) -> bytes:
-    pieces: Sequence[bytes] = [
-        messages[start : start + _LONGEST_RECORD] for start in range(0, len(messages), _LONGEST_RECORD)
-    ]
-    return b"".join(bytes([_HANDSHAKE]) + _TLS12 + _sized(2, piece) for piece in pieces)
+# The group and the signature schemes that an ECDSA server needs.
+_CLIENT_HELLO = ClientHello(
+    suites=(_ECDHE_ECDSA,),
+    groups=(0x0017,),
+    schemes=(0x0403, 0x0503, 0x0603, 0x0804, 0x0401, 0x0807, 0x0808),
+).encode()

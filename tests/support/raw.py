@@ -171,3 +171,11 @@ def reset(connection: socket.socket) -> None:
     """Close with a TCP reset instead of an orderly end."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def say(port: int, sent: bytes) -> bytes:
+    """Say something to a server on loopback, and return the first TLS record of its answer, header included."""
+    with socket.create_connection((LOOPBACK, port), timeout=CONNECTION_TIMEOUT) as connection:
+        connection.sendall(sent)
+        header = receive_exactly(connection, 5)
+        return header + receive_exactly(connection, int.from_bytes(header[3:5]))
