@@ -28,7 +28,10 @@ def plain_dicom(facts: HandshakeFacts) -> str:
 def plain_dicom_hints(facts: HandshakeFacts) -> tuple[str, ...]:
     """What to do about it."""
     if facts.role == "client":
-        return "ask for the peer's TLS port, usually 2762", "or connect in clear with --no-tls"
+        return (
+            "ask for the peer's TLS port, usually 2762",
+            "or connect in clear with --no-tls, in place of the other TLS options",
+        )
     return (
         "switch on TLS in the device, or send it to a port where plain DICOM is expected",
         "serve speaks it on a port of its own with --no-tls",
