@@ -1,0 +1,82 @@
+"""dicomtls.dataset.character_sets: the examples of PS3.5, pydicom's opinion, and bytes that are no text."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.charset import convert_encodings, decode_bytes
+
+from dicomtls.dataset.character_sets import CharacterSets, character_sets
+from dicomtls.errors import DataError
+
+# PS3.5 annexes H, I, J and K, with the bytes as they stand there.
+JAPANESE = b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B=\x1b$B$d$^$@\x1b(B^\x1b$B$?$m$&\x1b(B"
+KANA = b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3=\x1b$B;3ED\x1b(J^\x1b$BB@O:\x1b(J=\x1b$B$d$^$@\x1b(J^\x1b$B$?$m$&\x1b(J"
+KOREAN = b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7=\x1b$)C\xc8\xab^\x1b$)C\xb1\xe6\xb5\xbf"
+CHINESE = b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab="
+EXAMPLES = [
+    (("", "ISO 2022 IR 87"), JAPANESE, "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+    (("ISO 2022 IR 13", "ISO 2022 IR 87"), KANA, "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
+    (("", "ISO 2022 IR 149"), KOREAN, "Hong^Gildong=洪^吉洞=홍^길동"),
+    (("", "ISO 2022 IR 58"), CHINESE, "Zhang^XiaoDong=张^小东="),
+    (("ISO_IR 192",), "Wang^XiaoDong=王^小東=".encode(), "Wang^XiaoDong=王^小東="),
+    (("GB18030",), b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab=", "Wang^XiaoDong=王^小东="),
+    (("ISO_IR 100",), b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
+    (("ISO 2022 IR 100", "ISO 2022 IR 144"), b"\xc4nne^\x1b-L\xbb\xee\xda", "Änne^Люк"),
+    (("ISO 2022 IR 6", "ISO 2022 IR 100"), b"a\x1b-A\xe4^b", "aä^b"),
+    ((), b"plain", "plain"),
+]
+SETS = [names for names, _, _ in EXAMPLES]
+
+
+@pytest.mark.parametrize(("names", "encoded", "text"), EXAMPLES)
+def test_examples_of_the_standard_are_read(names: tuple[str, ...], encoded: bytes, text: str) -> None:
+    """A name switches sets and resets them at its delimiters."""
+    assert character_sets(names).decode(encoded, is_name=True) == text
+
+
+@pytest.mark.parametrize(("names", "encoded", "text"), EXAMPLES)
+def test_examples_come_back(names: tuple[str, ...], encoded: bytes, text: str) -> None:
+    """Written anew, by whatever escapes, they are read as the same; pydicom reads them too."""
+    written = character_sets(names).encode(text, is_name=True)
+    assert character_sets(names).decode(written, is_name=True) == text
+    if "ISO 2022 IR 58" not in names:  # pydicom 3.0 leaves the escape sequences of this one in the text
+        assert decode_bytes(written, convert_encodings(list(names) or None), set(b"^=")) == text
+    assert (written == encoded) or b"\x1b" in encoded
+
+
+@pytest.mark.parametrize("names", SETS)
+@given(text=st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=20))
+def test_what_can_be_written_is_read_as_the_same(names: tuple[str, ...], text: str) -> None:
+    """And what cannot is refused with what would do."""
+    sets = character_sets(names)
+    with suppress(DataError):
+        assert sets.decode(sets.encode(text, is_name=True), is_name=True) == text
+
+
+@pytest.mark.parametrize("names", [*SETS, ("KLINGON",), ("ISO 2022 IR 87", "X")])
+@given(value=st.binary(max_size=60), is_name=st.booleans())
+def test_any_bytes_are_text(names: tuple[str, ...], value: bytes, *, is_name: bool) -> None:
+    """Reading never fails."""
+    assert isinstance(character_sets(names).decode(value, is_name=is_name), str)
+
+
+def test_undeclared_text_is_guessed() -> None:
+    """UTF-8 where it is valid, else Latin-1."""
+    sets = character_sets(())
+    assert sets.decode("Müller".encode()) == sets.decode("Müller".encode("latin-1")) == "Müller"
+    with pytest.raises(DataError, match="does not have") as caught:
+        sets.encode("Müller")
+    assert "ISO_IR 192" in caught.value.hints[0]
+
+
+def test_kanji_are_not_written_in_a_set_of_kana() -> None:
+    """Python's codec has them, JIS X 0201 has not."""
+    with pytest.raises(DataError):
+        character_sets(("ISO_IR 13",)).encode("山")
+
+
+def test_number_of_sets_is_bounded() -> None:
+    """Whatever (0008,0005) claims."""
+    assert len(CharacterSets(("ISO 2022 IR 6",) * 1000).names) == 8
