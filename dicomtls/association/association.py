@@ -5,6 +5,7 @@ an A-ABORT that gives the right source and reason (PS3.8 section 9.2, action AA-
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from time import monotonic
 from types import TracebackType
 from typing import Final, NamedTuple
@@ -26,6 +27,7 @@ from dicomtls.association.pdu import (
     parse_header,
 )
 from dicomtls.association.reasons import AbortReason, AbortSource, describe_abort
+from dicomtls.association.user_information import ExtendedNegotiation
 from dicomtls.errors import (
     AssociationAborted,
     DicomTLSError,
@@ -36,7 +38,7 @@ from dicomtls.errors import (
     RemoteProtocolError,
 )
 from dicomtls.tls import Negotiated
-from dicomtls.waiting import deadline_in
+from dicomtls.waiting import Interrupt, deadline_in
 
 MAXIMUM_COMMAND_LENGTH: Final = 64 * 1024
 """Command sets take some hundred bytes; only lists of offending elements or of attributes make them longer."""
@@ -57,7 +59,7 @@ class AssociationParameters(NamedTuple):
 
     Lengths are those of P-DATA-TF PDUs in bytes, 0 being no limit. `window` is how many of our requests may be
     outstanding, `peer_window` how many of the peer's; 0 is no limit (PS3.7 annex D.3.3.3). `is_requestor` says
-    whether it was us who asked for the association.
+    whether it was us who asked for the association, `extended` what the acceptor answered to extended negotiation.
     """
 
     contexts: dict[int, AcceptedContext]
@@ -69,6 +71,7 @@ class AssociationParameters(NamedTuple):
     called_ae_title: str
     peer_implementation: str = ""
     is_requestor: bool = True
+    extended: tuple[ExtendedNegotiation, ...] = ()
 
 
 class Message(NamedTuple):
@@ -175,6 +178,33 @@ class Association:
         with _Guard(self):
             pdu_type, _ = self._read_header(self._wait_for(self.timeout))
             return pdu_type == PDUType.P_DATA_TF
+
+    def await_message(self, interrupt: Interrupt | None, timeout: float | None = None) -> None:
+        """Return when the next message, or the end, begins to come.
+
+        Where `interrupt` is set before that, it raises `Interrupted` and leaves the association as it is, so that the
+        peer can be told to cancel what it does. For an association that has been told to `ignore_interrupt`.
+        """
+        interrupted: Interrupted | None = None
+        with _Guard(self):
+            if self._dataset_context is not None:
+                for _ in self.fragments():
+                    pass
+            waiting = next(self._fragments, None)
+            if waiting is not None:  # it came in one PDU with the end of the last message
+                self._fragments = chain((waiting,), self._fragments)
+                return
+            self.flush_responses()
+            try:
+                self._channel.await_input(self._wait_for(self.timeout if timeout is None else timeout), interrupt)
+            except Interrupted as error:
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
+
+    def ignore_interrupt(self) -> None:
+        """From now on an interrupt ends no wait but that of `await_message`."""
+        self._channel.ignore_interrupt()
 
     def fragments(self) -> Iterator[memoryview]:
         """Yield the dataset of the message that was received last; each view holds until the next one."""
