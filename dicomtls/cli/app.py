@@ -17,6 +17,7 @@ COMMANDS = LazyGroup(
     _PROGRAM,
     {
         "echo": Entry("dicomtls.cli.echo", "ask a peer whether it answers (C-ECHO)"),
+        "find": Entry("dicomtls.cli.find", "ask a peer what it has (C-FIND)"),
         "store": Entry("dicomtls.cli.store", "send instances to a peer (C-STORE)"),
         "serve": Entry("dicomtls.cli.serve", "receive instances into a folder"),
         "certgen": Entry("dicomtls.cli.certgen", "make keys and certificates"),
