@@ -1,5 +1,7 @@
 """What tests of queries share: patients in many scripts, instances of them, and peers that answer C-FIND."""
 
+import select
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at import
@@ -19,11 +21,18 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at impo
 
 from dicomtls.association.association import Association
 from dicomtls.association.dimse import Command, CommandField
-from dicomtls.dataset import IMPLICIT_VR_LE
-from dicomtls.dataset.identifier import Identifier, encode
+from dicomtls.dataset.identifier import Element, Identifier, encode
+from dicomtls.dataset.keys import identifier_of, parse_keys
+from dicomtls.peer import Peer
+from dicomtls.scu import AssociationSettings
+from dicomtls.scu.attempt import Requestor
+from dicomtls.scu.query import FindOptions, FindResult, Match, find
+from dicomtls.tls import TLSSettings
+from dicomtls.waiting import Interrupt
 from tests.support.peers import DicomSCP
-from tests.support.pki import PKI, Identity
+from tests.support.pki import PKI, server_context
 from tests.support.processes import LOOPBACK, PeerProcess, require, reserved_port, running
+from tests.support.raw import tls_raw_server
 
 FIND_MODELS = (
     StudyRootQueryRetrieveInformationModelFind,
@@ -46,7 +55,7 @@ PATIENTS = (
     Patient("Doe^John", "P1", ""),
     Patient("Doe^Jane", "P2", "", "MR"),
     Patient("Müller^Jürgen", "P3", "ISO_IR 100"),
-    Patient("Люкceмбypг", "P4", "ISO_IR 144"),
+    Patient("\u041b\u044e\u043a\u0441^\u0418\u0432\u0430\u043d", "P4", "ISO_IR 144"),  # Люкс^Иван
     Patient("Yamada^Tarou=山田^太郎=やまだ^たろう", "P5", ["", "ISO 2022 IR 87"]),
     Patient("Wang^XiaoDong=王^小东", "P6", "GB18030"),
     Patient("Hong^Gildong=洪^吉洞=홍^길동", "P7", ["", "ISO 2022 IR 149"]),
@@ -98,8 +107,8 @@ def _file_of(patient: Patient, number: int, series: int, image: int) -> bytes:
 
 def _written(dataset: Dataset, sop_class: str, uid: str) -> bytes:
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = uid
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     buffer = BytesIO()
     FileDataset("", dataset, file_meta=meta, preamble=bytes(128)).save_as(buffer, enforce_file_format=True)
@@ -167,15 +176,78 @@ def received_query(association: Association) -> tuple[Command, bytes]:
 
 
 @contextmanager
-def worklist_scp(
-    pki: PKI, directory: Path, *options: str, identity: Identity | None = None, tls: bool = True
-) -> Iterator[PeerProcess]:
-    """DCMTK's wlmscpfs, for the worklist files below `directory`, in a folder for each called AE title.
-
-    It has no TLS of its own: `tls` is refused where that is asked for.
-    """
+def worklist_scp(directory: Path, *options: str) -> Iterator[PeerProcess]:
+    """DCMTK's wlmscpfs, with a folder of worklist files for each called AE title. It has no TLS: see `behind_tls`."""
     program = require("wlmscpfs")
+    with (
+        reserved_port() as port,
+        running([program, "-dfp", directory, *options, str(port)], port) as peer,
+    ):
+        peer.wait_until(lambda: peer.listens_on(port), "listening port")
+        yield peer
+
+
+@contextmanager
+def query_scp(directory: Path) -> Iterator[PeerProcess]:
+    """DCMTK's dcmqrscp with an empty database below `directory`, AE title QRSCP. It has no TLS: see `behind_tls`."""
+    program = require("dcmqrscp")
+    database = directory / "database"
+    database.mkdir(parents=True)
     with reserved_port() as port:
-        with running([program, "-dfp", directory, *options, str(port)], port) as peer:
+        configuration = directory / "dcmqrscp.cfg"
+        configuration.write_text(QRSCP_CONFIGURATION.format(port=port, database=database))
+        with running([program, "-c", configuration], port) as peer:
             peer.wait_until(lambda: peer.listens_on(port), "listening port")
             yield peer
+
+
+QRSCP_CONFIGURATION = """
+NetworkTCPPort  = {port}
+MaxPDUSize      = 16384
+MaxAssociations = 16
+HostTable BEGIN
+HostTable END
+VendorTable BEGIN
+VendorTable END
+AETable BEGIN
+QRSCP {database} RW (200, 1024mb) ANY
+AETable END
+"""
+
+
+@contextmanager
+def behind_tls(pki: PKI, peer: PeerProcess) -> Iterator[str]:
+    """The address of a TLS server that hands everything on to a peer without TLS of its own."""
+
+    def hand_on(connection: Any) -> None:
+        with socket.create_connection((peer.host, peer.port)) as plain:
+            while True:
+                ready = [connection] if connection.pending() else select.select([connection, plain], [], [])[0]
+                for source in ready:
+                    data = source.recv(65536)
+                    if not data:
+                        return
+                    (plain if source is connection else connection).sendall(data)
+
+    with tls_raw_server(server_context(pki), hand_on) as server:
+        yield f"{server.host}:{server.port}"
+
+
+KEYS = identifier_of(parse_keys(["PatientName", "StudyInstanceUID"]))
+ONE: Identifier = {0x00100010: Element("PN", ("A",)), 0x0020000D: Element("UI", ("1.2",))}
+"""What a peer of a test answers with where it does not matter."""
+
+
+def find_matches(
+    peer: Peer,
+    tls: TLSSettings | None = None,
+    *,
+    keys: Identifier = KEYS,
+    interrupt: Interrupt | None = None,
+    dimse_timeout: float = 20.0,
+    **options: Any,
+) -> tuple[list[Match], FindResult]:
+    """All matches, and what is said of them; raises what `find` raises."""
+    result = FindResult()
+    requestor = Requestor(peer, tls, AssociationSettings(dimse_timeout=dimse_timeout), interrupt=interrupt)
+    return list(find(requestor, keys, FindOptions(**options), result=result)), result
