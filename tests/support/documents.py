@@ -135,7 +135,8 @@ STORE: Mapping[str, Check] = {
     "bytes": WHOLE_NUMBER,
     "seconds": NUMBER,
 }
-OWN: Mapping[str, Mapping[str, Check]] = {"echo": ECHO, "store": STORE, "serve": {}}
+FIND: Mapping[str, Check] = {"matches": WHOLE_NUMBER, "status": MAYBE_STATUS, "status_meaning": MAYBE_TEXT}
+OWN: Mapping[str, Mapping[str, Check]] = {"echo": ECHO, "find": FIND, "store": STORE, "serve": {}}
 
 
 def assert_shape(value: object, shape: Mapping[str, Check]) -> None:

@@ -53,6 +53,7 @@ class FindingOptions:
             "--format",
             metavar="FORMAT",
             panel=_OUTPUT,
+            case_sensitive=False,
             help="table, json (as --json) or csv (for spreadsheets: formulas become text) (default: table)",
         ),
     ] = None
