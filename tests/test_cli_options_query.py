@@ -42,7 +42,8 @@ def test_what_is_typed_wins_over_the_file(options: QueryOptions, level: Level, t
     """Its level too."""
     path = tmp_path / "query.json"
     path.write_text(
-        '{"00080052": {"vr": "CS", "Value": ["SERIES"]}, "00100020": {"vr": "LO", "Value": ["P1"]}, "00080060": {"vr": "CS"}}'
+        '{"00080052": {"vr": "CS", "Value": ["SERIES"]}, "00100020": {"vr": "LO", "Value": ["P1"]},'
+        ' "00080060": {"vr": "CS"}}'
     )
     options = QueryOptions(query=path, level=options.level, query_key=(*options.query_key, "Modality=CT"))
     assert options.read() == Query(Model.STUDY_ROOT, level, {**KEYS, 0x00080060: Element("CS", ("CT",))})
@@ -82,7 +83,7 @@ def test_file_that_holds_no_query_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("begun", "expected"),
     [
-        ("PatientSp", ["PatientSpeciesDescription", "PatientSpeciesCodeSequence"]),
+        ("PatientSpecies", ["PatientSpeciesDescription", "PatientSpeciesCodeSequence"]),
         ("A[0].ScheduledStationA", ["A[0].ScheduledStationAETitle"]),
         ("PatientName=", []),
         ("Nonsense", []),

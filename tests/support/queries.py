@@ -102,10 +102,11 @@ def _file_of(patient: Patient, number: int, series: int, image: int) -> bytes:
     dataset.StudyID = str(number)
     dataset.SeriesNumber = series
     dataset.InstanceNumber = image
-    return _written(dataset, CTImageStorage, dataset.SOPInstanceUID)
+    return as_file(dataset, CTImageStorage, dataset.SOPInstanceUID)
 
 
-def _written(dataset: Dataset, sop_class: str, uid: str) -> bytes:
+def as_file(dataset: Dataset, sop_class: str, uid: str) -> bytes:
+    """A DICOM file in Explicit VR Little Endian."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class)
     meta.MediaStorageSOPInstanceUID = UID(uid)
