@@ -24,31 +24,38 @@ def study(name: str, uid: str = "1.2.3") -> dict[int, Element]:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "width", "expected"),
+    ("cells", "headings", "width", "expected"),
     [
-        ([5, 5], 80, [5, 5]),
-        ([5, 50], 40, [5, 33]),
-        ([30, 30], 42, [20, 20]),
-        ([30, 20], 42, [20, 20]),
-        ([3, 90, 90], 67, [3, 30, 30]),
-        ([20, 20, 20], 20, [9, 9]),
-        ([20], 4, [4]),
-        ([2, 2, 2, 30], 12, [2, 2, 2]),
-        ([], 80, []),
+        ([5, 5], [3, 9], 80, [5, 9]),
+        ([5, 5], [9, 9], 16, [8, 6]),
+        ([5, 50], [5, 5], 40, [5, 33]),
+        ([30, 30], [1, 1], 42, [20, 20]),
+        ([30, 20], [1, 1], 42, [20, 20]),
+        ([3, 90, 90], [3, 3, 3], 67, [3, 30, 30]),
+        ([20, 20, 20], [9, 9, 9], 30, [14, 14]),
+        ([8, 8, 8], [9, 9, 9], 20, [9, 9]),
+        ([20], [5], 4, [4]),
+        ([2, 2, 2, 30], [2, 2, 2, 2], 12, [2, 2, 2]),
+        ([0, 0], [30, 30], 20, [12, 6]),
     ],
 )
-def test_widest_columns_are_shrunk_first(wanted: list[int], width: int, expected: list[int]) -> None:
-    """Those that would have less than a few cells are left out, from the right."""
-    assert fit(wanted, width) == expected
+def test_headings_and_the_widest_columns_are_shrunk_first(
+    cells: list[int], headings: list[int], width: int, expected: list[int]
+) -> None:
+    """A date is not cut: columns on the right are left out instead."""
+    assert fit(cells, headings, width) == expected
 
 
-@given(st.lists(st.integers(0, 200), max_size=30), st.integers(1, 300))
-def test_columns_never_take_more_than_there_is(wanted: list[int], width: int) -> None:
-    """Nor more than they want."""
-    widths = fit(wanted, width)
-    assert sum(widths) + 2 * (len(widths) - 1) <= max(width, 1) or not widths
-    assert all(given <= asked for given, asked in zip(widths, wanted, strict=False))
-    assert bool(widths) is bool(wanted)
+@given(st.lists(st.tuples(st.integers(0, 200), st.integers(1, 60)), min_size=1, max_size=30), st.integers(1, 300))
+def test_columns_never_take_more_than_there_is(columns: list[tuple[int, int]], width: int) -> None:
+    """Nor more than they want; one is always there, and the room is used."""
+    cells, headings = zip(*columns, strict=True)
+    widths = fit(cells, headings, width)
+    natural = [max(pair) for pair in columns]
+    assert 1 <= len(widths) <= len(columns)
+    assert sum(widths) + 2 * (len(widths) - 1) <= width
+    assert all(0 <= given <= wanted for given, wanted in zip(widths, natural, strict=False))
+    assert widths == natural[: len(widths)] or sum(widths) + 2 * (len(widths) - 1) == width
 
 
 def test_table_is_written_when_its_widths_are_known(capsys: pytest.CaptureFixture[str]) -> None:

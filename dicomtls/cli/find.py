@@ -14,9 +14,9 @@ from dicomtls.cli.running import Report, interruptible, run
 from dicomtls.cli.sentences import warn_of_expiry
 
 _EXAMPLES = (
-    "dicomtls find PACS@pacs.example -k PatientName='DOE*' -k StudyDate=20250101- --ca hospital-ca.pem",
-    "dicomtls find pacs.example --level series -k StudyInstanceUID=1.2.3 --json --ca hospital-ca.pem",
-    "dicomtls find ris.example --model worklist -k 'ScheduledProcedureStepSequence[0].Modality=CT' --ca ca.pem",
+    "dicomtls find PACS@pacs.example -k 'PatientName=DOE*' -k StudyDate=20250101-",
+    "dicomtls find pacs.example --level series -k StudyInstanceUID=1.2.3 --json",
+    "dicomtls find ris.example --model worklist -k '0040,0100[0].Modality=CT'",
 )
 
 

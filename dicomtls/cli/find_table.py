@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _GAP = "  "
 _CUT = "\u2026"
 _USUAL = 80
-_NARROWEST = 6
-"""Cells of a column that is shrunk as far as it goes; below that, columns on the right are left out."""
+_CUT_HEADING = 6
+_CUT_CELL = 12
+"""What is left of a heading, and of a cell, that is cut as far as it goes: a date or a number is not cut at all."""
 _SAMPLE = 100
 """Matches after which the widths of columns are decided."""
 _SAMPLE_SECONDS = 0.3
@@ -82,8 +83,8 @@ class Table:
 
     def _decide(self) -> None:
         names = [_heading(path) for path in self._paths]
-        wanted = [max(map(width_of, column)) for column in zip(names, *self._held, strict=True)]
-        self._widths = fit(wanted, self._width)
+        widest = [max(map(width_of, column)) for column in zip(*self._held, strict=True)]
+        self._widths = fit(widest, [*map(width_of, names)], self._width)
         left_out = len(self._paths) - len(self._widths)
         if left_out:
             columns = f"{left_out} {'column does' if left_out == 1 else 'columns do'}"
@@ -118,22 +119,27 @@ def width_of(text: str) -> int:
     return cell_len(text)
 
 
-def fit(wanted: Sequence[int], width: int) -> list[int]:
-    """The widths of as many columns as fit: the widest are shrunk first, and those on the right left out last."""
-    widths = list(wanted)
-    while len(widths) > 1 and sum(min(w, _NARROWEST) for w in widths) + len(_GAP) * (len(widths) - 1) > width:
-        widths.pop()
-    room = width - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room:
-        widest = max(widths)
-        if widest <= 1:
+def fit(cells: Sequence[int], headings: Sequence[int], width: int) -> list[int]:
+    """The widths of as many columns as fit, for cells and headings that wide.
+
+    Headings are cut first, then the widest cells; where every column has shrunk as far as it goes, those on the right
+    are left out.
+    """
+    natural = [max(pair) for pair in zip(cells, headings, strict=True)]
+    needed = [max(cell, min(heading, _CUT_HEADING)) for cell, heading in zip(cells, headings, strict=True)]
+    least = [min(column, _CUT_CELL) for column in needed]
+    while len(least) > 1 and sum(least) + len(_GAP) * (len(least) - 1) > width:
+        least.pop()
+    room = width - len(_GAP) * (len(least) - 1)
+    if len(least) == 1:
+        return [min(natural[0], width)]
+    widths: list[int] = []
+    for longest in range(min(max(needed), width), 0, -1):
+        widths = [max(low, min(column, longest)) for low, column in zip(least, needed, strict=False)]
+        if sum(widths) <= room:
             break
-        second = max((w for w in widths if w < widest), default=1)
-        count = widths.count(widest)
-        step = max(1, min(widest - second, (sum(widths) - room) // count))
-        for place, value in enumerate(widths):
-            if value == widest and sum(widths) > room:
-                widths[place] = value - step
+    for place, column in enumerate(widths):
+        widths[place] += min(natural[place] - column, room - sum(widths))
     return widths
 
 
