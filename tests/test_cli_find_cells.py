@@ -1,6 +1,8 @@
 """Matches as cells: one line each, harmless in a terminal and in a spreadsheet."""
 
 import csv
+import json
+from contextlib import suppress
 from io import StringIO
 
 import pytest
@@ -8,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomtls.cli.find_cells import cells_of, csv_cells, csv_line
-from dicomtls.dataset.identifier import Element
-from dicomtls.dataset.keys import Path, Step
+from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE
+from dicomtls.dataset.identifier import Element, decode, encode
+from dicomtls.dataset.json_model import to_line
+from dicomtls.dataset.keys import Path, Step, paths_of
+from dicomtls.errors import DataError
+from tests.support.mutations import mutations
 
 TAG = 0x00100020
 HERE = Path((), TAG)
@@ -75,3 +81,30 @@ def test_csv_is_one_line_that_can_be_read_again(values: list[str]) -> None:
     ((first, second),) = csv.reader(StringIO(line + "\n"))
     assert first == second
     assert first[:1] not in ("=", "@")
+
+
+MATCH = {
+    0x00080020: Element("DA", ("20240101",)),
+    0x00100010: Element("PN", ("M\u00fcller=\u5c71",)),
+    0x00180050: Element("DS", ("1.5",)),
+    0x00200011: Element("IS", ("7",)),
+    0x00280009: Element("AT", (0x00181063,)),
+    0x00280010: Element("US", (512,)),
+    0x00189310: Element("FD", (0.5,)),
+    0x00400100: Element("SQ", ({0x00080060: Element("CS", ("CT",))},)),
+    0x00420011: Element("OB", (b"\1\2",)),
+}
+BYTES = {syntax: encode(MATCH, syntax, ("ISO_IR 192",)) for syntax in (EXPLICIT_VR_LE, IMPLICIT_VR_LE)}
+
+
+@pytest.mark.parametrize("syntax", list(BYTES))
+@given(data=st.data())
+def test_whatever_a_peer_sends_becomes_one_line(syntax: str, data: st.DataObject) -> None:
+    """In every form, if it can be read at all."""
+    with suppress(DataError):
+        found = decode(data.draw(mutations(BYTES[syntax])), syntax)
+        paths = list(paths_of(found))
+        assert all(cell.replace("\u3000", "").isprintable() for cell in cells_of(found, paths))
+        line = csv_line(csv_cells(found, paths))
+        assert "\n" not in line
+        json.loads(to_line(found))

@@ -185,6 +185,8 @@ class Association:
         Where `interrupt` is set before that, it raises `Interrupted` and leaves the association as it is, so that the
         peer can be told to cancel what it does. For an association that has been told to `ignore_interrupt`.
         """
+        if interrupt is not None:
+            interrupt.check()  # where something has always come already, nobody waits
         interrupted: Interrupted | None = None
         with _Guard(self):
             if self._dataset_context is not None:
@@ -193,6 +195,8 @@ class Association:
             waiting = next(self._fragments, None)
             if waiting is not None:  # it came in one PDU with the end of the last message
                 self._fragments = chain((waiting,), self._fragments)
+                return
+            if self._channel.has_input():
                 return
             self.flush_responses()
             try:

@@ -178,8 +178,6 @@ class _Search:
             raise
 
     def _next(self) -> Match | None:
-        if self._interrupt is not None:
-            self._interrupt.check()
         self._association.await_message(self._interrupt)
         response = self._response()
         status = response.status or 0
