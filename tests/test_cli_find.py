@@ -22,7 +22,7 @@ from tests.support.cli import Result, dicomtls_command, dicomtls_environment, ru
 from tests.support.documents import assert_document
 from tests.support.exchange import client_options
 from tests.support.pki import PKI, server_context
-from tests.support.queries import Answer, find_response, finding_scp, match, pending, put_match, received_query
+from tests.support.queries import Answer, end_when_cancelled, finding_scp, match, pending, put_match, received_query
 from tests.support.servers import acceptor
 
 HOSTILE = "=cmd|'/c calc'!A0\x1b[31m"
@@ -144,11 +144,7 @@ def test_reader_that_goes_away_ends_the_query() -> None:
         received_query(association)
         while not association.has_input():
             put_match(association, {0x00100020: Element("LO", ("P",))})
-        message = association.receive()
-        assert message is not None
-        heard.append(message.command.command_field)
-        association.send(1, find_response(0xFE00))
-        association.receive()
+        heard.append(end_when_cancelled(association).command_field)
 
     with acceptor(script) as peer:
         command = dicomtls_command("find", f"{peer.peer.host}:{peer.peer.port}", "--no-tls", "-k", "PatientID")
@@ -169,17 +165,11 @@ def test_reader_that_goes_away_ends_the_query() -> None:
 def test_interrupt_cancels_the_query(form: str) -> None:
     """Exit status 130; the matches so far are there, and with `--json` a document behind them."""
     heard: list[CommandField] = []
-    is_waiting: list[bool] = []
 
     def script(association: Association) -> None:
         received_query(association)
         put_match(association, {0x00100020: Element("LO", ("P",))})
-        is_waiting.append(True)
-        message = association.receive()
-        assert message is not None
-        heard.append(message.command.command_field)
-        association.send(1, find_response(0xFE00))
-        association.receive()
+        heard.append(end_when_cancelled(association).command_field)
 
     with acceptor(script) as peer:
         address = f"{peer.peer.host}:{peer.peer.port}"

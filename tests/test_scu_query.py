@@ -36,6 +36,7 @@ from tests.support.queries import (
     ONE,
     PATIENTS,
     Answer,
+    end_when_cancelled,
     find_matches,
     find_response,
     finding_scp,
@@ -297,11 +298,7 @@ def test_closing_the_iterator_cancels_the_query() -> None:
         received_query(association)
         put_match(association, ONE)
         put_match(association, ONE)
-        message = association.receive()
-        assert message is not None
-        seen.append(message.command)
-        association.send(1, find_response(0xFE00))
-        association.receive()
+        seen.append(end_when_cancelled(association))
 
     result = FindResult()
     with acceptor(script) as peer:
@@ -316,23 +313,18 @@ def test_closing_the_iterator_cancels_the_query() -> None:
 def test_interrupt_cancels_the_query(*, busy: bool) -> None:
     """Whether the peer is silent or sends as fast as it can; the association is released."""
     seen: list[Command] = []
-    ends: list[object] = []
 
     def script(association: Association) -> None:
         received_query(association)
         put_match(association, ONE)
         while busy and not association.has_input():
             put_match(association, ONE)
-        message = association.receive()
-        assert message is not None
-        seen.append(message.command)
-        association.send(1, find_response(0xFE00))
-        ends.append(association.receive())
+        seen.append(end_when_cancelled(association))
 
     with acceptor(script) as peer, interrupted_after(0.2) as interrupt, pytest.raises(Interrupted):
         find_matches(peer.peer, interrupt=interrupt)
     assert [command.command_field for command in seen] == [CommandField.C_CANCEL_RQ]
-    assert ends == [None]
+    assert peer.ends == []
 
 
 def test_interrupt_before_the_query_sends_none() -> None:

@@ -176,6 +176,15 @@ def received_query(association: Association) -> tuple[Command, bytes]:
     return message.command, b"".join(bytes(fragment) for fragment in association.fragments())
 
 
+def end_when_cancelled(association: Association) -> Command:
+    """Wait for what comes after the query, say that it is cancelled, and wait for the release; returns what came."""
+    message = association.receive()
+    assert message is not None
+    association.send(1, find_response(0xFE00))
+    assert association.receive() is None
+    return message.command
+
+
 @contextmanager
 def worklist_scp(directory: Path, *options: str) -> Iterator[PeerProcess]:
     """DCMTK's wlmscpfs, with a folder of worklist files for each called AE title. It has no TLS: see `behind_tls`."""
