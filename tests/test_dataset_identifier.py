@@ -17,8 +17,10 @@ from pydicom.multival import MultiValue
 from pydicom.valuerep import PersonName
 
 from dicomtls.dataset import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, tags
+from dicomtls.dataset.file_meta import locate_dataset
 from dicomtls.dataset.identifier import DEEPEST, Element, Identifier, decode, encode
 from dicomtls.errors import DataError
+from tests.support.elements import ITEM_END, OPEN_ITEM, SEQUENCE_END, UNDEFINED, explicit, implicit
 from tests.support.mutations import mutations
 
 DATASETS = ["CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm", "rtplan.dcm", "examples_rgb_color.dcm"]
@@ -212,3 +214,44 @@ def test_unknown_attributes_are_bytes() -> None:
         ("UN", (b"AB",)),
         ("UN", (b"AB",)),
     ]
+
+
+def undefined(tag: int, vr: bytes, *items: bytes) -> bytes:
+    """A sequence without a length, of items without one, in Explicit VR Little Endian."""
+    return explicit(tag, vr, length=UNDEFINED) + b"".join(OPEN_ITEM + item + ITEM_END for item in items) + SEQUENCE_END
+
+
+INNER = implicit(SCHEDULED_MODALITY, b"CT")
+DEEPER = implicit(STEP_SEQUENCE, length=UNDEFINED) + OPEN_ITEM + INNER + ITEM_END + SEQUENCE_END
+MODALITY_ITEM = {SCHEDULED_MODALITY: Element("CS", ("CT",))}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (undefined(0x00091010, b"UN", INNER), {0x00091010: Element("SQ", (MODALITY_ITEM,))}),
+        (
+            undefined(0x00091010, b"UN", DEEPER),
+            {0x00091010: Element("SQ", ({STEP_SEQUENCE: Element("SQ", (MODALITY_ITEM,))},))},
+        ),
+        (
+            undefined(STEP_SEQUENCE, b"SQ", undefined(0x00091010, b"UN", INNER, INNER)),
+            {STEP_SEQUENCE: Element("SQ", ({0x00091010: Element("SQ", (MODALITY_ITEM, MODALITY_ITEM))},))},
+        ),
+    ],
+    ids=["alone", "with a sequence in it", "in a sequence"],
+)
+def test_unknown_value_without_length_is_a_sequence_in_implicit_vr(data: bytes, expected: Identifier) -> None:
+    """Whatever surrounds it (PS3.5 section 6.2.2); what follows it is read as before."""
+    after = explicit(PATIENT_ID, b"LO", b"P1")
+    assert decode(data + after, EXPLICIT_VR_LE) == {**expected, PATIENT_ID: Element("LO", ("P1",))}
+    with pytest.raises(DataError):
+        decode(data[:-8], EXPLICIT_VR_LE)
+
+
+def test_file_with_such_a_sequence_is_read() -> None:
+    """One that comes with pydicom."""
+    content = Path(str(get_testdata_file("UN_sequence.dcm"))).read_bytes()
+    _, syntax, offset = locate_dataset(content, len(content))
+    found = decode(content[offset:], syntax)
+    assert [element.vr for tag, element in found.items() if tag >> 16 & 1 and element.vr == "SQ"] == ["SQ"]

@@ -80,10 +80,15 @@ def test_what_holds_no_query_is_refused(content: bytes, message: str) -> None:
         read_query(content)
 
 
-def test_image_is_a_query_without_its_pixels() -> None:
+@pytest.mark.parametrize(
+    ("name", "patient"), [("CT_small.dcm", "CompressedSamples^CT1"), ("MR_small_RLE.dcm", "CompressedSamples^MR1")]
+)
+def test_image_is_a_query_without_its_pixels(name: str, patient: str) -> None:
     """Whoever has one of the study can ask for all of it."""
-    content = Path(str(get_testdata_file("CT_small.dcm"))).read_bytes()
-    assert read_query(content)[PATIENT_NAME].values == ("CompressedSamples^CT1",)
+    content = Path(str(get_testdata_file(name))).read_bytes()
+    query = read_query(content)
+    assert query[PATIENT_NAME].values == (patient,)
+    assert 0x7FE00010 not in query
 
 
 @given(mutations(as_file(EXPLICIT_VR_LE)) | mutations(to_line(QUERY).encode()) | st.binary(max_size=60))

@@ -5,6 +5,7 @@ beginning of an instance. Hostile bytes end in `DataError`; nesting, elements an
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from struct import Struct, error
 from typing import Final, NamedTuple, TypeAlias, Union
 
@@ -12,7 +13,17 @@ from dicomtls.dataset import tags
 from dicomtls.dataset.character_sets import CharacterSets, character_sets
 from dicomtls.dataset.encoding import UNDEFINED_LENGTH
 from dicomtls.dataset.uids import EXPLICIT_VR_BE, GE_PRIVATE_IMPLICIT, IMPLICIT_VR_LE
-from dicomtls.dataset.value_representations import BINARY, FORMATS, LONG_FORM, ONE_VALUE, SEQUENCE, TAG, TEXT, padding
+from dicomtls.dataset.value_representations import (
+    BINARY,
+    FORMATS,
+    LONG_FORM,
+    ONE_VALUE,
+    SEQUENCE,
+    TAG,
+    TEXT,
+    UNKNOWN,
+    padding,
+)
 from dicomtls.errors import DataError
 
 MOST_ELEMENTS: Final = 100_000
@@ -165,7 +176,12 @@ class _Reader:
         for tag, _, start, stop in raw:
             if tag == tags.SPECIFIC_CHARACTER_SET:
                 sets = character_sets(tuple(_split(self._data[start:stop].decode("ascii", "replace"))))
-        return {tag: Element(vr, self._values(vr, start, stop, sets, depth)) for tag, vr, start, stop in raw}
+        return {
+            tag: Element(SEQUENCE, tuple(self._inside.items(start, stop, sets, depth)))
+            if vr == _UNKNOWN_SEQUENCE
+            else Element(vr, self._values(vr, start, stop, sets, depth))
+            for tag, vr, start, stop in raw
+        }
 
     def _elements(self, position: int, end: int) -> Iterator[tuple[int, str, int, int]]:
         while position < end:
@@ -177,8 +193,8 @@ class _Reader:
             if tag == tags.ITEM_DELIMITATION_ITEM:
                 return
             if length == UNDEFINED_LENGTH:
-                vr, stop = SEQUENCE, self._end_of_sequence(start, end)
-                yield tag, vr, start, stop
+                stop = self._end_of_undefined(vr, start, end)
+                yield tag, _UNKNOWN_SEQUENCE if self._is_unknown(vr) else SEQUENCE, start, stop
                 position = stop + _HEADER
                 continue
             position = start + length
@@ -204,11 +220,24 @@ class _Reader:
             raise DataError(msg)
         return tag, vr, position + _LONG_HEADER, self._long(self._data, position + _HEADER)[0]
 
-    def _end_of_sequence(self, position: int, end: int) -> int:
+    def _is_unknown(self, vr: str) -> bool:
+        """Whether a value of undefined length is in Implicit VR Little Endian, whatever surrounds it (PS3.5 6.2.2)."""
+        return self._layout.explicit and vr == UNKNOWN
+
+    @cached_property
+    def _inside(self) -> "_Reader":
+        """What reads such values."""
+        return _Reader(self._data, layout_of(IMPLICIT_VR_LE), self._dictionary)
+
+    def _end_of_undefined(self, vr: str, position: int, end: int) -> int:
+        reader = self._inside if self._is_unknown(vr) else self
+        return reader.end_of_sequence(position, end)
+
+    def end_of_sequence(self, position: int, end: int) -> int:
         """Where the delimiter of a sequence of undefined length stands."""
         depth = [False]  # whether an item of undefined length is open at each level
         while position + _HEADER <= end:
-            tag, _, start, length = self._header(position, end)
+            tag, vr, start, length = self._header(position, end)
             self._left -= 1
             if self._left < 0 or len(depth) > 2 * DEEPEST:
                 msg = "a sequence has too many elements, or is nested too deep"
@@ -221,6 +250,8 @@ class _Reader:
             elif tag == tags.ITEM_DELIMITATION_ITEM:
                 depth[-1] = False
                 position = start
+            elif length == UNDEFINED_LENGTH and self._is_unknown(vr):
+                position = self._end_of_undefined(vr, start, end) + _HEADER
             elif length == UNDEFINED_LENGTH:
                 if tag == tags.ITEM:
                     depth[-1] = True
@@ -234,7 +265,7 @@ class _Reader:
 
     def _values(self, vr: str, start: int, stop: int, sets: CharacterSets, depth: int) -> tuple[Value, ...]:
         if vr == SEQUENCE:
-            return tuple(self._items(start, stop, sets, depth))
+            return tuple(self.items(start, stop, sets, depth))
         value = self._data[start:stop]
         if vr in FORMATS or vr == TAG:
             return self._numbers(vr, value)
@@ -255,7 +286,8 @@ class _Reader:
             return (value,)
         return tuple(found for (found,) in number.iter_unpack(value))
 
-    def _items(self, position: int, end: int, sets: CharacterSets, depth: int) -> Iterator[dict[int, Element]]:
+    def items(self, position: int, end: int, sets: CharacterSets, depth: int) -> Iterator[dict[int, Element]]:
+        """The items of a sequence."""
         while position < end:
             tag, _, start, length = self._header(position, end)
             if tag != tags.ITEM:
@@ -273,15 +305,17 @@ class _Reader:
 
     def _end_of_item(self, position: int, end: int) -> int:
         while position + _HEADER <= end:
-            tag, _, start, length = self._header(position, end)
+            tag, vr, start, length = self._header(position, end)
             if tag == tags.ITEM_DELIMITATION_ITEM:
                 return position
-            position = self._end_of_sequence(start, end) + _HEADER if length == UNDEFINED_LENGTH else start + length
+            undefined = length == UNDEFINED_LENGTH
+            position = self._end_of_undefined(vr, start, end) + _HEADER if undefined else start + length
         msg = "an item has no end"
         raise DataError(msg)
 
 
 _ITEM_GROUP: Final = 0xFFFE
+_UNKNOWN_SEQUENCE: Final = "UN of undefined length"
 
 
 def _split(text: str) -> Iterator[str]:

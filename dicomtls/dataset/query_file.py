@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dicomtls.dataset.attributes import DICTIONARY
+from dicomtls.dataset.encoding import HEADER_LENGTH, UNDEFINED_LENGTH, open_source, read_header, skip_undefined
 from dicomtls.dataset.file_meta import locate_dataset
 from dicomtls.dataset.identifier import Element, Identifier, Value, decode
 from dicomtls.dataset.json_model import from_text
@@ -14,7 +15,6 @@ from dicomtls.errors import DataError
 LONGEST_QUERY: Final = 4 << 20
 """Bytes that a file with a query may have: it holds no pixels."""
 _PIXELS: Final = 0x7FE0
-_PADDING: Final = 0xFFFC
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -33,14 +33,26 @@ def _read_dataset(content: bytes) -> dict[int, Element]:
     if is_deflated(transfer_syntax):
         msg = "the file is deflated"
         raise DataError(msg, hints=("write the query in Explicit VR Little Endian",))
-    return decode(memoryview(content)[offset:], transfer_syntax, DICTIONARY)
+    end = _end_of_keys(content, offset, transfer_syntax)
+    return decode(memoryview(content)[offset:end], transfer_syntax, DICTIONARY)
+
+
+def _end_of_keys(content: bytes, position: int, transfer_syntax: str) -> int:
+    """Where the pixels begin, or the dataset ends: whoever has an image of a study can ask for what is like it."""
+    source = open_source(content, position, transfer_syntax)
+    while position + HEADER_LENGTH <= source.end:
+        tag, value, length = read_header(source, position)
+        if tag >> 16 >= _PIXELS:
+            return position
+        position = skip_undefined(source, position, value) if length == UNDEFINED_LENGTH else value + length
+    return source.end
 
 
 def _without_encoding(identifier: Identifier) -> dict[int, Element]:
     return {
         tag: Element(vr, tuple(map(_clean, values)))
         for tag, (vr, values) in identifier.items()
-        if tag & 0xFFFF and tag != SPECIFIC_CHARACTER_SET and tag >> 16 not in (_PIXELS, _PADDING)
+        if tag & 0xFFFF and tag != SPECIFIC_CHARACTER_SET and tag >> 16 < _PIXELS
     }
 
 
