@@ -260,7 +260,10 @@ _CAUSES: Final[dict[str, Cause]] = {
     "not-yet-valid": Cause(
         By.US,
         _not_yet_valid,
-        _hints("check the clock of this machine and of the machine that issued it"),
+        _hints(
+            "check the clock of this machine and of the machine that issued it",
+            "if both are right, the owner of that certificate must have it issued anew",
+        ),
     ),
     "name-mismatch": Cause(By.US, _name_mismatch, _name_hints),
     "wrong-purpose": Cause(
@@ -277,7 +280,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "crl-expired": Cause(
         By.US,
         _fixed("the revocation list given with --crl is not current"),
-        _hints("fetch the current list from the authority"),
+        _hints("fetch the current list from the authority, and give it with --crl in place of the old one"),
     ),
     "weak-key": Cause(
         By.US,

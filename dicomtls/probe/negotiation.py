@@ -9,7 +9,7 @@ from dicomtls.diagnosis.offers import offer
 from dicomtls.errors import By, HandshakeFacts
 from dicomtls.probe.hello import Answer, offer_everything
 from dicomtls.probe.inquiry import Clear, Inquiry
-from dicomtls.probe.remedies import better, find_remedy
+from dicomtls.probe.remedies import find_remedy, is_safe
 from dicomtls.tls import TLSSettings, client_context
 from dicomtls.tls.hello import TLS_1_3, ClientHello, ServerHello, version_name, version_names
 from dicomtls.tls.suites import suite_name
@@ -56,8 +56,10 @@ def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: In
     if not taken:
         return _other_version(diagnosis, choices, hello, inquiry)
     if not any(choice.suite in hello.suites for choice in taken):
-        return _other_suite(diagnosis, taken[0], inquiry)
+        return _other_suite(diagnosis, taken[0], choices, inquiry)
     found = _try_without(diagnosis, hello, inquiry)
+    if found is diagnosis and diagnosis.code == "no-shared-cipher" and "_ECDHE_" in suite_name(taken[0].suite):
+        return _other_group(diagnosis, taken[0])
     speaks = f"the peer speaks {version_names(sorted(versions, reverse=True))}, as we do"
     return replace(found, evidence={**found.evidence, "peer_speaks": speaks}) if found is diagnosis else found
 
@@ -87,7 +89,17 @@ def _nothing_chosen(diagnosis: Diagnosis, answers: list[Answer]) -> Diagnosis:
         )
         message = f"{diagnosis.message}; it does so whatever we say"
         return replace(diagnosis, message=message, hints=hints)
+    if diagnosis.code == "no-shared-cipher" and answers and all(answer.alert for answer in answers):
+        message = f"{diagnosis.message}; it refuses whatever is offered, by the alert {answers[-1].alert}"
+        return replace(diagnosis, message=message, hints=_ITS_OWN_SIDE)
     return diagnosis
+
+
+_ITS_OWN_SIDE = (
+    "the peer's own settings do not fit each other: its suites may be for another type of key (RSA or EC) than its "
+    "certificate's, or its groups (elliptic curves) for nobody: see its log",
+    "let the peer be given a certificate with an RSA key, or suites and groups that fit the one that it has",
+)
 
 
 def _is_offered(version: int, settings: TLSSettings) -> bool:
@@ -101,15 +113,29 @@ def _other_version(diagnosis: Diagnosis, choices: list[ServerHello], hello: Clie
     at_most = "" if best.version == TLS_1_3 else " at most"
     message = f"the peer speaks {theirs}{at_most}, and we offer {version_names(hello.offered_versions)}"
     message += "" if hello.versions else " at most"
-    hints = (*find_remedy(inquiry, best), *better(best))[:3]
-    return replace(diagnosis, code="no-shared-protocol", message=message, hints=hints)
+    return replace(diagnosis, code="no-shared-protocol", message=message, hints=find_remedy(inquiry, best)[:3])
 
 
-def _other_suite(diagnosis: Diagnosis, choice: ServerHello, inquiry: Inquiry) -> Diagnosis:
+def _other_suite(
+    diagnosis: Diagnosis, choice: ServerHello, choices: list[ServerHello], inquiry: Inquiry
+) -> Diagnosis:
     suite = suite_name(choice.suite)
-    message = f"the peer chooses {suite} ({version_name(choice.version)}), which we do not offer"
-    hints = (*find_remedy(inquiry, choice), *better(choice))[:3]
-    return replace(diagnosis, code="no-shared-cipher", message=message, hints=hints)
+    which = "which we do not offer" if is_safe(choice) else "which encrypts nothing, or for anybody: we do not offer it"
+    message = f"the peer chooses {suite} ({version_name(choice.version)}), {which}"
+    # What it would choose at a newer version than the one that we have asked for is better still.
+    best = max(choices, key=lambda one: one.version)
+    return replace(diagnosis, code="no-shared-cipher", message=message, hints=find_remedy(inquiry, best)[:3])
+
+
+def _other_group(diagnosis: Diagnosis, choice: ServerHello) -> Diagnosis:
+    """Both have the suite, and it was refused when it came with our own groups (RFC 8422 section 4)."""
+    suite = suite_name(choice.suite)
+    message = (
+        f"the peer takes {suite} ({version_name(choice.version)}), as we do, but none of the groups (elliptic curves) "
+        "that we offer"
+    )
+    hint = "the peer must be set to a group that everybody has: P-256 (secp256r1, prime256v1), P-384 or x25519"
+    return replace(diagnosis, code="no-shared-cipher", message=message, hints=(hint,))
 
 
 def _try_without(diagnosis: Diagnosis, hello: ClientHello, inquiry: Inquiry) -> Diagnosis:

@@ -304,13 +304,18 @@ def pynetdicom_scp(
     *,
     ae_title: str = "PYNETDICOM",
     maximum_length: int = 16382,
+    settings: Mapping[str, object] | None = None,
 ) -> Iterator[DicomSCP]:
     """pynetdicom as acceptor in a thread: Verification and every storage SOP class in any transfer syntax.
+
+    `settings` are attributes of its AE.
 
     `handlers` are pynetdicom's pairs `(event, function)`; what they leave out succeeds, and stores into `stored`.
     """
     ae = AE(ae_title=ae_title)
     ae.maximum_pdu_size = maximum_length
+    for name, value in (settings or {}).items():
+        setattr(ae, name, value)
     for context in [*VerificationPresentationContexts, *AllStoragePresentationContexts]:
         ae.add_supported_context(str(context.abstract_syntax), ALL_TRANSFER_SYNTAXES)
     peer = DicomSCP(port=0)
