@@ -205,7 +205,10 @@ _CAUSES: Final[dict[str, Cause]] = {
         By.NEITHER,
         by_role("the peer does not speak TLS at this port", "what the client sends is not TLS"),
         hints_by_role(
-            ("check the port", "if it is plain DICOM, connect with --no-tls"),
+            (
+                "check the port",
+                "if it is plain DICOM, connect with --no-tls, in place of the other TLS options",
+            ),
             ("a port scanner, or a device that speaks another protocol: check its port",),
         ),
     ),
@@ -214,7 +217,8 @@ _CAUSES: Final[dict[str, Cause]] = {
         by_role("the TLS handshake was not finished in time", "the client did not finish the TLS handshake in time"),
         hints_by_role(
             (
-                "the peer may be busy, or may wait for plain DICOM at this port: try --no-tls",
+                "the peer may be busy, or may wait for plain DICOM at this port: try --no-tls, in place of the other "
+                "TLS options",
                 "give a slow peer more time with --connect-timeout",
             ),
             ("the client or the network is slow, or a port check holds the connection",),

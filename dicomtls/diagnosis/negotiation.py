@@ -1,6 +1,7 @@
 """What to say where no TLS came about, before any certificate was looked at: versions, suites, another protocol."""
 
 from collections.abc import Callable
+from typing import Final
 
 from dicomtls.diagnosis.foreign import calling_ae_title
 from dicomtls.diagnosis.offers import suites_offered, versions_offered
@@ -89,10 +90,19 @@ def closed_hints(facts: HandshakeFacts) -> tuple[str, ...]:
             "the peer may have refused our client certificate, or its absence: see its log",
             "give --cert and --key",
         )
+    if facts.chain_der:
+        return BROKEN_OFF
     return (
-        "the peer may speak plain DICOM at this port: try --no-tls",
+        "the peer may speak plain DICOM at this port: try --no-tls, in place of the other TLS options",
         "a firewall or a limit of the peer may end connections: see the peer's log",
     )
+
+
+BROKEN_OFF: Final = (
+    "see the peer's log: it may have failed over something of its own, or over a limit",
+    "or something in between ends the connection: a firewall, a load balancer, a proxy that looks into TLS",
+)
+"""What may be behind the end of a handshake that the peer had begun, without an alert."""
 
 
 def went_away(how: str) -> Callable[[HandshakeFacts], str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dicomtls.diagnosis import Diagnosis
+from dicomtls.diagnosis.negotiation import BROKEN_OFF
 from dicomtls.diagnosis.offers import offer
 from dicomtls.errors import By, HandshakeFacts
 from dicomtls.probe.hello import Answer, offer_everything
@@ -60,10 +61,16 @@ def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: In
     found = _try_without(diagnosis, hello, inquiry)
     if found is diagnosis and diagnosis.code == "no-shared-cipher" and "_ECDHE_" in suite_name(taken[0].suite):
         return _other_group(diagnosis, taken[0])
-    speaks = f"the peer speaks {version_names(sorted(versions, reverse=True))}, as we do"
-    return replace(found, evidence={**found.evidence, "peer_speaks": speaks}) if found is diagnosis else found
+    if found is not diagnosis:
+        return found
+    theirs = version_names(sorted(versions, reverse=True))
+    if diagnosis.code in _GONE:
+        message = f"{diagnosis.message}; it speaks TLS: {theirs}"
+        return replace(diagnosis, message=message, hints=BROKEN_OFF)
+    return replace(diagnosis, evidence={**diagnosis.evidence, "peer_speaks": f"the peer speaks {theirs}, as we do"})
 
 
+_GONE = frozenset({"peer-closed", "connection-reset"})
 _EXTENSIONS = frozenset({"alert-unrecognized_name", "alert-no_application_protocol"})
 
 
@@ -82,7 +89,7 @@ def _ascii(name: str | None) -> str | None:
 
 
 def _nothing_chosen(diagnosis: Diagnosis, answers: list[Answer]) -> Diagnosis:
-    if diagnosis.code in ("peer-closed", "connection-reset") and not any(answer.alert for answer in answers):
+    if diagnosis.code in _GONE and not any(answer.alert for answer in answers):
         hints = (
             "it may take connections from known addresses only: see the peer's log and its firewall",
             "or a limit of the peer is reached: try again later",

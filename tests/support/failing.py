@@ -19,7 +19,9 @@ from tests.support.peers import (
     orthanc,
     pynetdicom_scp,
     raw_server,
-    receive_exactly,
+    receive_until_end,
+    reset,
+    tls_raw_server,
 )
 from tests.support.pki import PKI, Identity, server_context
 
@@ -165,7 +167,34 @@ class _Quiet(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def receive_hello(connection: socket.socket) -> None:
-    """Take the client's hello."""
-    header = receive_exactly(connection, 5)
-    receive_exactly(connection, int.from_bytes(header[3:]))
+@dataclass(frozen=True)
+class TLSRaw:
+    """The same behind TLS, with the certificate of the server."""
+
+    callback: Callable[[socket.socket], object]
+    client_auth: ssl.VerifyMode = ssl.CERT_NONE
+
+    def __call__(self, bench: Bench) -> AbstractContextManager[Reachable]:
+        """Start it."""
+        return tls_raw_server(server_context(bench.pki, client_auth=self.client_auth), self.callback)
+
+
+def close_at_once(connection: socket.socket) -> None:
+    """Hear the request, and go."""
+    connection.recv(65536)
+
+
+def reset_at_once(connection: socket.socket) -> None:
+    """Go without a farewell."""
+    reset(connection)
+
+
+def say_after_hello(data: bytes) -> Callable[[socket.socket], object]:
+    """A server that answers whatever comes first with `data`."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(data)
+        receive_until_end(connection)
+
+    return answer

@@ -314,10 +314,10 @@ def pynetdicom_scp(
     """
     ae = AE(ae_title=ae_title)
     ae.maximum_pdu_size = maximum_length
-    for name, value in (settings or {}).items():
-        setattr(ae, name, value)
     for context in [*VerificationPresentationContexts, *AllStoragePresentationContexts]:
         ae.add_supported_context(str(context.abstract_syntax), ALL_TRANSFER_SYNTAXES)
+    for name, value in (settings or {}).items():
+        setattr(ae, name, value)
     peer = DicomSCP(port=0)
     bound = [(evt.EVT_C_STORE, peer.handle_store), *handlers]
     server = ae.start_server((LOOPBACK, 0), block=False, ssl_context=ssl_context, evt_handlers=bound)
