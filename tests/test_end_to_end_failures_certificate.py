@@ -89,7 +89,8 @@ NAMES = {
         "it connects with --server-name pacs.hospital.example", says=("it has pacs.hospital.example",),
     ),
     "any name": Failure(
-        Pynetdicom("wrong_name"), f"{NOBODY} --tls-max 1.2", "name-mismatch", "us", "check the chain alone with --no-verify-name"
+        Pynetdicom("wrong_name"), f"{NOBODY} --tls-max 1.2", "name-mismatch", "us",
+        "check the chain alone with --no-verify-name"
     ),
     "its name, without a second look": Failure(
         Orthanc(identity="wrong_name"), f"{OURS} --no-follow-up", "name-mismatch", "us",
@@ -97,10 +98,12 @@ NAMES = {
     ),
     "a name in the subject alone": Failure(
         Storescp(identity="only_common_name"), OURS, "name-mismatch", "us",
-        "let the peer's certificate be issued with its name", mended=Storescp(), says=("only the subject CN=localhost",),
+        "let the peer's certificate be issued with its name", mended=Storescp(),
+        says=("only the subject CN=localhost",),
     ),
     "a name that we gave": Failure(
-        Storescp(), f"{OURS} --server-name pacs.example", "name-mismatch", "us", "it connects with --server-name localhost"
+        Storescp(), f"{OURS} --server-name pacs.example", "name-mismatch", "us",
+        "it connects with --server-name localhost",
     ),
 }  # fmt: skip  # a table
 
@@ -132,8 +135,8 @@ FAULTS = {
         says=("29 days from now",),
     ),
     "storescp, for clients": Failure(
-        Storescp(identity="client_purpose"), OURS, "wrong-purpose", "us", "issued anew with the right extended key usage",
-        mended=Storescp(),
+        Storescp(identity="client_purpose"), OURS, "wrong-purpose", "us",
+        "issued anew with the right extended key usage", mended=Storescp(),
     ),
     "pynetdicom, revoked": Failure(
         Pynetdicom("revoked"), f"{NOBODY} --crl crl.pem", "revoked", "us", ISSUE_IT, mended=Pynetdicom()

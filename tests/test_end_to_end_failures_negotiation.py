@@ -56,7 +56,8 @@ STORESCP = {
         Storescp(("+pa",)), OURS, CIPHER, "peer", "it connects with --profile bcp195-2015", says=("AES_128_CBC_SHA",)
     ),
     "+pa with bcp195-modified": Failure(
-        Storescp(("+pa",)), f"{OURS} --profile bcp195-modified", CIPHER, "peer", "it connects with --profile bcp195-2015"
+        Storescp(("+pa",)), f"{OURS} --profile bcp195-modified", CIPHER, "peer",
+        "it connects with --profile bcp195-2015",
     ),
     "+pa with modern": Failure(
         Storescp(("+pa",)), f"{OURS} --profile modern", PROTOCOL, "peer", "it connects with --profile bcp195-2015"
@@ -230,8 +231,9 @@ PYNETDICOM = {
         CIPHER, "peer", "it connects with --profile bcp195",
     ),
     "one group at TLS 1.3": Failure(
-        Pynetdicom(protocol=ssl.TLSVersion.TLSv1_3, adapt=one_group), NOBODY, CIPHER, "peer", "suites and groups that fit",
-        mended=Pynetdicom(protocol=ssl.TLSVersion.TLSv1_3), says=("it refuses whatever is offered",),
+        Pynetdicom(protocol=ssl.TLSVersion.TLSv1_3, adapt=one_group), NOBODY, CIPHER, "peer",
+        "suites and groups that fit", mended=Pynetdicom(protocol=ssl.TLSVersion.TLSv1_3),
+        says=("it refuses whatever is offered",),
     ),
     "one group at TLS 1.2": Failure(
         Pynetdicom(protocol=ssl.TLSVersion.TLSv1_2, adapt=one_group), NOBODY, CIPHER, "peer",

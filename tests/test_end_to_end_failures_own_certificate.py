@@ -1,15 +1,19 @@
 """Real peers that refuse our certificate, or its absence, each with a hint that makes the connection work."""
 
 import ssl
+from collections.abc import Mapping
 
 import pytest
 
 from tests.support.failing import Orthanc, Pynetdicom, SServer, Storescp
-from tests.support.following import NOBODY, OURS, Bench, Failure, assert_hint_works
+from tests.support.following import NOBODY, OURS, Bench, Failure, Peer, assert_hint_works
 
 BRIEFLY = "--association-timeout 0.3"
 REQUIRED, REFUSED = "client-certificate-required", "client-certificate-refused"
-GIVE_ONE, GIVE_ANOTHER = "give a certificate that the peer trusts with --cert and --key", "give another one with --cert and --key"
+GIVE_ONE, GIVE_ANOTHER = (
+    "give a certificate that the peer trusts with --cert and --key",
+    "give another one with --cert and --key",
+)
 LEAVE_IT_OUT = "it connects without our certificate: leave out --cert and --key"
 GOOD = {"--cert": "client.pem", "--key": "client.key"}
 VERSIONS = {"TLS 1.2": "--tls-max 1.2", "TLS 1.3": "--tls-min 1.3"}
@@ -21,7 +25,7 @@ def ours(name: str) -> str:
     return f"--ca ca.pem --cert {name}.pem --key {name}.key"
 
 
-PEERS = {
+PEERS: Mapping[str, tuple[Peer, str, str]] = {
     "storescp": (Storescp(), "", "echo"),
     "Orthanc": (Orthanc(), "", "echo"),
     "pynetdicom": (Pynetdicom(client_auth=ssl.CERT_REQUIRED), "", "echo"),
@@ -63,8 +67,8 @@ def test_certificate_is_refused(bench: Bench, peer: str, version: str, client: s
 
 MENDED = {
     "storescp is given our authority": Failure(
-        Storescp(), ours("other_client"), REFUSED, "peer", "the peer must be given the authority that issued our certificate",
-        mended=Storescp(("+cf", "other_ca.pem")),
+        Storescp(), ours("other_client"), REFUSED, "peer",
+        "the peer must be given the authority that issued our certificate", mended=Storescp(("+cf", "other_ca.pem")),
     ),
     "storescp needs none": Failure(
         Storescp(client_auth="optional"), ours("other_client"), REFUSED, "peer", LEAVE_IT_OUT

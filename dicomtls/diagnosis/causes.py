@@ -217,9 +217,8 @@ _CAUSES: Final[dict[str, Cause]] = {
         by_role("the TLS handshake was not finished in time", "the client did not finish the TLS handshake in time"),
         hints_by_role(
             (
-                "the peer may be busy, or may wait for plain DICOM at this port: try --no-tls, in place of the other "
-                "TLS options",
-                "give a slow peer more time with --connect-timeout",
+                "the peer may wait for plain DICOM at this port: try --no-tls, in place of the other TLS options",
+                "or be busy: give a slow peer more time with --connect-timeout",
             ),
             ("the client or the network is slow, or a port check holds the connection",),
         ),

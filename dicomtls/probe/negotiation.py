@@ -51,7 +51,6 @@ def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: In
     choices = [answer.chosen for answer in answers if answer.chosen is not None]
     if not choices:
         return _nothing_chosen(diagnosis, answers)
-    versions = [choice.version for choice in choices]
     assert inquiry.target.tls is not None  # noqa: S101 -- only a handshake is negotiated
     taken = [choice for choice in choices if _is_offered(choice.version, inquiry.target.tls)]
     if not taken:
@@ -59,14 +58,16 @@ def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: In
     if not any(choice.suite in hello.suites for choice in taken):
         return _other_suite(diagnosis, taken[0], choices, inquiry)
     found = _try_without(diagnosis, hello, inquiry)
-    if found is diagnosis and diagnosis.code == "no-shared-cipher" and "_ECDHE_" in suite_name(taken[0].suite):
-        return _other_group(diagnosis, taken[0])
-    if found is not diagnosis:
-        return found
-    theirs = version_names(sorted(versions, reverse=True))
+    return found if found is not diagnosis else _with_what_it_speaks(diagnosis, choices, taken[0])
+
+
+def _with_what_it_speaks(diagnosis: Diagnosis, choices: list[ServerHello], choice: ServerHello) -> Diagnosis:
+    """It would choose what we offer, and fails all the same."""
+    theirs = version_names(sorted((one.version for one in choices), reverse=True))
+    if diagnosis.code == "no-shared-cipher" and "_ECDHE_" in suite_name(choice.suite):
+        return _other_group(diagnosis, choice)
     if diagnosis.code in _GONE:
-        message = f"{diagnosis.message}; it speaks TLS: {theirs}"
-        return replace(diagnosis, message=message, hints=BROKEN_OFF)
+        return replace(diagnosis, message=f"{diagnosis.message}; it speaks TLS: {theirs}", hints=BROKEN_OFF)
     return replace(diagnosis, evidence={**diagnosis.evidence, "peer_speaks": f"the peer speaks {theirs}, as we do"})
 
 
@@ -103,8 +104,7 @@ def _nothing_chosen(diagnosis: Diagnosis, answers: list[Answer]) -> Diagnosis:
 
 
 _ITS_OWN_SIDE = (
-    "the peer's own settings do not fit each other: its suites may be for another type of key (RSA or EC) than its "
-    "certificate's, or its groups (elliptic curves) for nobody: see its log",
+    "the peer's suites may be for another type of key (RSA or EC) than it has, or its groups unusual: see its log",
     "let the peer be given a certificate with an RSA key, or suites and groups that fit the one that it has",
 )
 
@@ -123,9 +123,7 @@ def _other_version(diagnosis: Diagnosis, choices: list[ServerHello], hello: Clie
     return replace(diagnosis, code="no-shared-protocol", message=message, hints=find_remedy(inquiry, best)[:3])
 
 
-def _other_suite(
-    diagnosis: Diagnosis, choice: ServerHello, choices: list[ServerHello], inquiry: Inquiry
-) -> Diagnosis:
+def _other_suite(diagnosis: Diagnosis, choice: ServerHello, choices: list[ServerHello], inquiry: Inquiry) -> Diagnosis:
     suite = suite_name(choice.suite)
     which = "which we do not offer" if is_safe(choice) else "which encrypts nothing, or for anybody: we do not offer it"
     message = f"the peer chooses {suite} ({version_name(choice.version)}), {which}"

@@ -18,7 +18,9 @@ _STANDARD: Final = "bcp195"
 # Safest first: what is retired only where nothing else will do.
 _ORDER: Final = sorted(PROFILES, key=lambda profile: (profile.retired, profile.security_level == 0))
 # What ends an attempt that got no further than the first one did.
-_NO_FURTHER: Final = frozenset({"no-shared-protocol", "no-shared-cipher", "tls-error", "peer-closed", "connection-reset"})
+_NO_FURTHER: Final = frozenset(
+    {"no-shared-protocol", "no-shared-cipher", "tls-error", "peer-closed", "connection-reset"}
+)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ import http.server
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from pynetdicom import evt
 
 from tests.support.cases import case_server
 from tests.support.following import Bench, Reachable
@@ -119,10 +117,14 @@ class Pynetdicom:
     handlers: tuple[tuple[Any, Any], ...] = ()
     settings: tuple[tuple[str, object], ...] = ()
     """Attributes of the AE."""
+    without: tuple[str, ...] = ()
+    """SOP classes that it does not have."""
 
     def __call__(self, bench: Bench) -> AbstractContextManager[Reachable]:
         """Start it."""
-        return pynetdicom_scp(self._context(bench.pki), self.handlers, settings=dict(self.settings))
+        return pynetdicom_scp(
+            self._context(bench.pki), self.handlers, settings=dict(self.settings), without=self.without
+        )
 
     def _context(self, pki: PKI) -> ssl.SSLContext | None:
         if not self.tls:
@@ -140,24 +142,29 @@ class Raw:
 
     callback: Callable[[socket.socket], object]
 
-    def __call__(self, bench: Bench) -> AbstractContextManager[Reachable]:
+    def __call__(self, _bench: Bench) -> AbstractContextManager[Reachable]:
         """Start it."""
         return raw_server(self.callback)
+
+
+@dataclass(frozen=True)
+class Port:
+    """Something that listens, or does not."""
+
+    port: int
 
 
 @dataclass(frozen=True)
 class WebServer:
     """Python's own."""
 
-    port: int = 0
-
     @contextmanager
-    def __call__(self, bench: Bench) -> Iterator[Reachable]:
+    def __call__(self, _bench: Bench) -> Iterator[Reachable]:
         """Start it."""
         with http.server.HTTPServer(("127.0.0.1", 0), _Quiet) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
             thread.start()
-            yield WebServer(server.server_address[1])
+            yield Port(server.server_address[1])
             server.shutdown()
             thread.join()
 

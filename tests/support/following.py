@@ -32,7 +32,9 @@ NOBODY = "--ca ca.pem"
 class Reachable(Protocol):
     """A peer that listens on loopback."""
 
-    port: int
+    @property
+    def port(self) -> int:
+        """Where."""
 
 
 Peer = Callable[["Bench"], AbstractContextManager[Reachable]]
@@ -219,7 +221,7 @@ def _apply(options: Options, name: str, value: str, *, is_left_out: bool) -> Non
     elif name in _kinds()["flags"]:
         options[name] = []
     else:
-            options[name] = [*(options.get(name, []) if name in _kinds()["repeatable"] else []), value]
+        options[name] = [*(options.get(name, []) if name in _kinds()["repeatable"] else []), value]
 
 
 @cache

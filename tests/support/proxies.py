@@ -77,29 +77,26 @@ class Counter:
         self._port = port
         self._lock = threading.Lock()
         self.most_at_once = 0
-        self.server: RawServer | None = None
+        self.connections = 0
 
     def __call__(self, client: socket.socket) -> None:
         """Look, then pass on."""
-        assert self.server is not None
         with self._lock:
-            self.most_at_once = max(self.most_at_once, held_by_clients(self.server.port))
+            self.connections += 1
+            self.most_at_once = max(self.most_at_once, held_by_clients(client.getsockname()[1]))
         with socket.create_connection((LOOPBACK, self._port)) as server:
             relay(client, server, None)
 
 
 @contextmanager
-def counted(port: int) -> Iterator[Counter]:
-    """A proxy before the peer at `port`; its `server` has the number of connections."""
+def counted(port: int) -> Iterator[tuple[RawServer, Counter]]:
+    """A proxy before the peer at `port`, and what it counts."""
     counter = Counter(port)
     with raw_server(counter) as server:
-        counter.server = server
-        yield counter
+        yield server, counter
 
 
 def held_by_clients(port: int) -> int:
     """How many connections to `port` their clients have not closed, by the kernel's table."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(int(row[2].rpartition(":")[2], 16) == port and row[3] == _ESTABLISHED for row in rows)
-
-
