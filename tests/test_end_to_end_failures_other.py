@@ -159,11 +159,11 @@ def full(_bench: Bench) -> Iterator[Reachable]:
 
 SILENCE = {
     "no answer to the hello": Failure(
-        Raw(receive_until_end), f"{NOBODY} --connect-timeout 0.3", "handshake-timeout", "neither",
+        Raw(receive_until_end), f"{NOBODY} --connect-timeout 1", "handshake-timeout", "neither",
         "be busy", mended=GOOD,
     ),
     "it waits for plain DICOM": Failure(
-        Proxy(Pynetdicom(tls=False), is_choosy=True), f"{NOBODY} --connect-timeout 0.3", "handshake-timeout", "neither",
+        Proxy(Pynetdicom(tls=False), is_choosy=True), f"{NOBODY} --connect-timeout 1", "handshake-timeout", "neither",
         "may wait for plain DICOM at this port: try --no-tls, in place of the other TLS options",
     ),
     "too little time": Failure(
@@ -174,7 +174,7 @@ SILENCE = {
         nobody, NOBODY, "connection-refused", "peer", "check the port", mended=GOOD, stage="tcp"
     ),
     "packets are dropped": Failure(
-        full, f"{NOBODY} --connect-timeout 0.3", "connect-timeout", "neither", "check the address and the firewall",
+        full, f"{NOBODY} --connect-timeout 1", "connect-timeout", "neither", "check the address and the firewall",
         mended=GOOD, stage="tcp", host="127.0.0.1",
     ),
     "no such name": Failure(

@@ -9,15 +9,17 @@ Arguments and values are written as in a shell whose folder is that of the PKI.
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from dicomtls.cli.app import main
 from dicomtls.cli.options.association import AssociationOptions
 from dicomtls.cli.options.tls import TLSOptions
 from tests.support.cases import Entry
@@ -110,7 +112,7 @@ def assert_hint_works(failure: Failure, bench: Bench) -> None:
     document = assert_fails(failure, echo(bench, failure, peer, arguments))
     hint = named_hint(document["error"]["hints"], failure.hint)
     # Nothing is followed: it was no passing weakness.
-    assert_fails(failure, echo(bench, failure, peer, follow("nothing to be changed", arguments, values)))
+    assert_fails(failure, echo_here(bench, failure, peer, follow("nothing to be changed", arguments, values)))
     if failure.mended is not None:
         peer = bench.running(failure.mended)
         failure = replace(failure, host=failure.mended_host)
@@ -118,14 +120,27 @@ def assert_hint_works(failure: Failure, bench: Bench) -> None:
         changed = follow(hint, arguments, values)
         assert changed != arguments, f"nothing to follow in {hint!r}"
         arguments = changed
-    assert_works(failure, echo(bench, failure, peer, arguments))
+    assert_works(failure, echo_here(bench, failure, peer, arguments))
 
 
 def echo(bench: Bench, failure: Failure, peer: Reachable, arguments: Options) -> Result:
-    """Run it."""
-    target = f"{failure.host}:{peer.port}"
-    options = (*command_line(arguments), "--json")
-    return run_dicomtls("echo", target, *options, cwd=bench.pki.directory, env=failure.env)
+    """Run it as a process."""
+    return run_dicomtls(*_command(failure, peer, arguments), cwd=bench.pki.directory, env=failure.env)
+
+
+def echo_here(bench: Bench, failure: Failure, peer: Reachable, arguments: Options) -> Result:
+    """Run it within this process, which takes a tenth of the time."""
+    stdout, stderr = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as monkeypatch, redirect_stdout(stdout), redirect_stderr(stderr):
+        monkeypatch.chdir(bench.pki.directory)
+        for name, value in failure.env.items():
+            monkeypatch.setenv(name, value)
+        status = main(_command(failure, peer, arguments))
+    return Result(stdout.getvalue(), stderr.getvalue(), status)
+
+
+def _command(failure: Failure, peer: Reachable, arguments: Options) -> list[str]:
+    return ["echo", f"{failure.host}:{peer.port}", *command_line(arguments), "--json"]
 
 
 class _Fingerprints(dict[str, str]):

