@@ -73,7 +73,7 @@ STORESCP = {
     # Nothing would be encrypted: nobody is told to do that.
     "+pn with bcp195": Failure(
         Storescp(("+pn",)), OURS, CIPHER, "peer", "let the peer be set to a profile that encrypts",
-        mended=Storescp(("+py",)), says=("which encrypts nothing",),
+        mended=Storescp(("+py",)), says=("it encrypts nothing",),
     ),
     "+pn with modern": Failure(
         Storescp(("+pn",)), f"{OURS} --profile modern", PROTOCOL, "peer",

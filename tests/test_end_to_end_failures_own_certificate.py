@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.support.failing import Orthanc, Pynetdicom, SServer, Storescp
-from tests.support.following import NOBODY, OURS, Bench, Failure, Peer, assert_hint_works
+from tests.support.following import NOBODY, Bench, Failure, Peer, assert_hint_works
 
 BRIEFLY = "--association-timeout 0.3"
 REQUIRED, REFUSED = "client-certificate-required", "client-certificate-refused"
@@ -93,9 +93,3 @@ MENDED = {
 def test_other_ways_out(bench: Bench, failure: Failure) -> None:
     """The peer may be told of our authority, or may want no certificate at all."""
     assert_hint_works(failure, bench)
-
-
-def test_good_certificate_is_taken(bench: Bench) -> None:
-    """The negative twin: there is no failure to be explained."""
-    with pytest.raises(AssertionError, match="it works"):
-        assert_hint_works(Failure(Storescp(), OURS, REFUSED, "peer", GIVE_ANOTHER, GOOD), bench)

@@ -125,8 +125,8 @@ def _other_version(diagnosis: Diagnosis, choices: list[ServerHello], hello: Clie
 
 def _other_suite(diagnosis: Diagnosis, choice: ServerHello, choices: list[ServerHello], inquiry: Inquiry) -> Diagnosis:
     suite = suite_name(choice.suite)
-    which = "which we do not offer" if is_safe(choice) else "which encrypts nothing, or for anybody: we do not offer it"
-    message = f"the peer chooses {suite} ({version_name(choice.version)}), {which}"
+    weakness = "" if is_safe(choice) else ", since it encrypts nothing" if "_NULL_" in suite else ", since it is broken"
+    message = f"the peer chooses {suite} ({version_name(choice.version)}), which we do not offer{weakness}"
     # What it would choose at a newer version than the one that we have asked for is better still.
     best = max(choices, key=lambda one: one.version)
     return replace(diagnosis, code="no-shared-cipher", message=message, hints=find_remedy(inquiry, best)[:3])

@@ -83,7 +83,7 @@ def _with_suite(settings: TLSSettings, choice: ServerHello, own: dict[str, objec
 
 
 def is_safe(choice: ServerHello) -> bool:
-    """Whether a suite encrypts, and for somebody known."""
+    """Whether a suite encrypts, for somebody known, and with a key worth the name."""
     return not any(word in suite_name(choice.suite) for word in ("_NULL_", "_anon_", "_EXPORT_"))
 
 

@@ -236,6 +236,8 @@ def _apply(options: Options, name: str, value: str, *, is_left_out: bool) -> Non
     elif name in _kinds()["flags"]:
         options[name] = []
     else:
+        is_value = re.fullmatch(r"[^-,;:]\S*", value) is not None and value not in ("and", "or", "too")
+        assert is_value, f"a hint names {name} without a value, and the test has none"
         options[name] = [*(options.get(name, []) if name in _kinds()["repeatable"] else []), value]
 
 
