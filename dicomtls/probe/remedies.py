@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dicomtls.diagnosis import diagnose
+from dicomtls.errors import HandshakeError
 from dicomtls.probe.inquiry import Inquiry, Outcome
 from dicomtls.profiles import PROFILES, Profile, find_profile
 from dicomtls.tls import TLSSettings
@@ -17,10 +17,6 @@ _MOST_TRIED: Final = 3
 _STANDARD: Final = "bcp195"
 # Safest first: what is retired only where nothing else will do.
 _ORDER: Final = sorted(PROFILES, key=lambda profile: (profile.retired, profile.security_level == 0))
-# What ends an attempt that got no further than the first one did.
-_NO_FURTHER: Final = frozenset(
-    {"no-shared-protocol", "no-shared-cipher", "tls-error", "peer-closed", "connection-reset"}
-)
 
 
 @dataclass(frozen=True)
@@ -110,8 +106,9 @@ def find_remedy(inquiry: Inquiry, choice: ServerHello) -> tuple[str, ...]:
 
 
 def _got_further(outcome: Outcome) -> bool:
-    """Whether an attempt met with another fault, so that it was right and is not all that is to be done."""
-    return outcome.error is not None and diagnose(outcome.error).code not in _NO_FURTHER
+    """Whether an attempt got as far as certificates, so that it was right and is not all that is to be done."""
+    error = outcome.error
+    return isinstance(error, HandshakeError) and (bool(error.facts.chain_der) or error.facts.after_handshake)
 
 
 def _out_of_reach(choice: ServerHello) -> tuple[str, ...]:
