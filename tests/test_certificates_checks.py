@@ -52,13 +52,6 @@ def test_purpose_is_a_flaw_only_where_one_is_asked_for() -> None:
     assert codes(flaws(one, [0], purpose="client", now=NOW)) == ["wrong-purpose"]
 
 
-def test_issuer_that_is_no_ca_is_a_flaw() -> None:
-    """The leaf itself need be none."""
-    root = issue("root")
-    chain = [describe(issue("leaf", root).der), describe(root.der)]
-    assert codes(flaws(chain, [0, 1], purpose=None, now=datetime.now(UTC))) == ["invalid-ca"]
-
-
 def test_good_certificate_gets_no_remark() -> None:
     """The lifetime is a usual one."""
     assert remarked(make_certificate(NAMED, not_after=datetime(2027, 1, 1, tzinfo=UTC))) == []
@@ -80,6 +73,9 @@ def test_order_and_strangers_are_remarked() -> None:
     leaf, stranger = issue("leaf", root), issue("stranger", is_ca=True)
     assert remarked(leaf.der, root.der) == []
     assert "wrong-order" in remarked(root.der, leaf.der)
+    certificates = [describe(one.der) for one in (root, leaf)]
+    (order,) = (one for one in remarks(certificates, arrange(certificates)) if one.code == "wrong-order")
+    assert "the leaf is certificate 2" in order.message
     assert "not-in-chain" in remarked(leaf.der, root.der, stranger.der)
 
 
