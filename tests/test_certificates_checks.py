@@ -8,9 +8,10 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from dicomtls.certificates.chain import arrange
-from dicomtls.certificates.checks import flaws, is_weak_key, remarks, time_flaws
+from dicomtls.certificates.checks import flaws, is_weak_key, remarks, request_findings, time_flaws
 from dicomtls.certificates.describe import CertificateDescription, describe
 from dicomtls.certificates.findings import Finding, Severity
+from dicomtls.certificates.inventory import RequestDescription
 from tests.support.certificates import NOT_AFTER, make_certificate, raw_extension
 from tests.support.chains import issue
 
@@ -50,6 +51,13 @@ def test_purpose_is_a_flaw_only_where_one_is_asked_for() -> None:
     assert codes(flaws(one, [0], purpose=None, now=NOW)) == []
     assert codes(flaws(one, [0], purpose="server", now=NOW)) == ["wrong-purpose"]
     assert codes(flaws(one, [0], purpose="client", now=NOW)) == ["wrong-purpose"]
+
+
+def test_request_must_be_signed_with_its_own_key() -> None:
+    """That is all that it proves."""
+    good = RequestDescription("CN=x", (), "EC", 256, signature_valid=True)
+    assert codes(request_findings([good])) == []
+    assert codes(request_findings([replace(good, signature_valid=False)])) == ["bad-signature"]
 
 
 def test_good_certificate_gets_no_remark() -> None:

@@ -52,6 +52,19 @@ def test_each_kind_is_known_by_its_content(files: OpenSSLFiles, tmp_path: Path) 
     assert (take_inventory(chain, None).kind, len(take_inventory(chain, None).certificates)) == ("chain", 2)
 
 
+def test_signature_of_a_list_is_checked_with_the_keys_of_its_namesakes(tmp_path: Path) -> None:
+    """One of them is enough; without any, nothing can be said."""
+    root, namesake, other = (issue(name, is_ca=True) for name in ("root", "root", "other"))
+    path = tmp_path / "crl.pem"
+    path.write_bytes(crl(root))
+    (one,) = take_inventory(path, None).crls
+    assert one.is_signed_by([namesake.der, root.der]) is True
+    assert one.is_signed_by([namesake.der, other.der]) is False
+    assert one.is_signed_by([other.der]) is None
+    assert one.is_signed_by([]) is None
+    assert "der=" not in repr(one)
+
+
 def test_revocation_list_is_described(tmp_path: Path) -> None:
     """With the number of its entries, and whether it is still current."""
     root = issue("root", is_ca=True)

@@ -9,7 +9,9 @@ import pytest
 
 from dicomtls.certificates.load import load_certificates
 from dicomtls.cli.app import main
+from tests.support.chains import issue
 from tests.support.cli import Running, serving
+from tests.support.faults import crl
 from tests.support.pki import PKI
 
 
@@ -54,6 +56,41 @@ def test_file_wins_over_a_peer(pki: PKI, tmp_path: Path, monkeypatch: pytest.Mon
     Path("localhost").write_bytes(pki.server.cert.read_bytes())
     assert main(["inspect-cert", "localhost"]) == 0
     assert main(["inspect-cert", "localhost", "--save", "x"]) == 2
+
+
+def test_list_and_request_are_told_before_what_is_wrong_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose name a list bears must have signed it, and a request its own key; without --ca that is not checked."""
+    root, other = issue("root", is_ca=True), issue("root", is_ca=True)
+    for name, content in (("list.pem", crl(root)), ("root.pem", root.pem), ("other.pem", other.pem)):
+        (tmp_path / name).write_bytes(content)
+    target = str(tmp_path / "list.pem")
+    for ca, status, last in (
+        (("--ca", "root.pem"), 0, "nothing wrong was found"),
+        (("--ca", "other.pem"), 1, "[bad-signature]"),
+        ((), 0, "not checked: signature of the revocation list of CN=root"),
+    ):
+        options = [str(tmp_path / one) if one.endswith("pem") else one for one in ca]
+        assert main(["inspect-cert", target, *options]) == status
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == f"{target}:"
+        assert any(last in line for line in lines[-3:])
+
+
+def test_list_beside_a_certificate_is_judged_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file may hold both."""
+    root = issue("root", is_ca=True)
+    path = tmp_path / "both.pem"
+    path.write_bytes(root.pem + crl(root, expired=True))
+    assert main(["inspect-cert", str(path)]) == 1
+    assert "[crl-expired]" in capsys.readouterr().out
+
+
+def test_empty_target_is_not_this_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a variable of a script that is not set would have it."""
+    assert main(["inspect-cert", ""]) == 2
+    assert "the target is empty" in capsys.readouterr().err
 
 
 def test_what_is_no_file_and_no_peer_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from dicomtls.certificates.fields import BASIC_CONSTRAINTS, CertificateFields, p
 from dicomtls.certificates.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from dicomtls.certificates.inventory import CRLDescription
+    from dicomtls.certificates.inventory import CRLDescription, RequestDescription
 
 SMALLEST_RSA, SMALLEST_EC = 2048, 224
 """In bits: RFC 9325 section 4.5, and OpenSSL's security level 2."""
@@ -22,6 +22,10 @@ _SOON = 30
 _LONG = 825
 _RENEW = ("it must be renewed", "check the clock of this machine too")
 _WAIT = ("check the clock of this machine and of the machine that issued it",)
+CRL_FORGED_HINTS = (
+    "fetch the list anew from the authority: it was damaged on its way, or somebody else made it",
+    "if the authority has a new key by now, give its new certificate with --ca",
+)
 REISSUE = ("it must be issued anew",)
 
 
@@ -82,9 +86,29 @@ def remarks(certificates: Sequence[CertificateDescription], arrangement: Arrange
             yield Finding("no-basic-constraints", Severity.WARNING, message, place, REISSUE)
 
 
-def crl_findings(crls: "Sequence[CRLDescription]") -> Iterator[Finding]:
-    """Yield what is wrong with revocation lists that are looked at by themselves."""
+def request_findings(requests: "Sequence[RequestDescription]") -> Iterator[Finding]:
+    """Yield what is wrong with signing requests: a signature by its own key is all that one has to prove (RFC 2986)."""
+    for request in requests:
+        if not request.signature_valid:
+            message = f"the request of {request.subject} is not signed with its own key: it was damaged, or changed"
+            hints = ("sign nothing for it; let it be made anew: dicomtls certgen request",)
+            yield Finding("bad-signature", Severity.ERROR, message, None, hints)
+
+
+def crl_findings(crls: "Sequence[CRLDescription]", authorities: Sequence[bytes] = ()) -> Iterator[Finding]:
+    """Yield what is wrong with revocation lists that are looked at by themselves, or against who may have signed them.
+
+    `authorities` are certificates in DER.
+    """
     for crl in crls:
+        is_signed = crl.is_signed_by(authorities)
+        if is_signed is None:
+            message = f"the signature of the revocation list of {crl.issuer} was not checked"
+            hints = ("give its authority's certificate with --ca",)
+            yield Finding("not-checked-signature", Severity.INFO, message, None, hints)
+        elif not is_signed:
+            message = f"the revocation list is not signed by {crl.issuer}, whose name it bears"
+            yield Finding("bad-signature", Severity.ERROR, message, None, CRL_FORGED_HINTS)
         if crl.is_expired and crl.next_update is not None:
             message = f"the revocation list of {crl.issuer} should have been replaced on {_day(crl.next_update)}"
             yield Finding("crl-expired", Severity.ERROR, message, None, ("fetch the current list from the authority",))

@@ -5,10 +5,8 @@ from itertools import pairwise
 from typing import Final
 
 from dicomtls.certificates.chain import is_signed_by
-from dicomtls.certificates.content import REFUSALS
 from dicomtls.certificates.describe import CertificateDescription
 from dicomtls.certificates.fields import CertificateFields
-from dicomtls.certificates.quiet import quiet
 
 NAME_CONSTRAINTS = "2.5.29.30"
 
@@ -46,6 +44,9 @@ def constraining(certificates: Sequence[CertificateDescription], path: Sequence[
 
 def _has_unknown_critical_extension(der: bytes) -> bool:
     from cryptography import x509
+
+    from dicomtls.certificates.content import REFUSALS
+    from dicomtls.certificates.quiet import quiet
 
     try:
         with quiet():

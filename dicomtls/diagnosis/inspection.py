@@ -12,9 +12,10 @@ from typing import Final
 
 from dicomtls.certificates.authorities import authority_flaws
 from dicomtls.certificates.chain import Arrangement, arrange
-from dicomtls.certificates.checks import flaws, name_of, remarks, time_flaws
+from dicomtls.certificates.checks import CRL_FORGED_HINTS, flaws, name_of, remarks, time_flaws
 from dicomtls.certificates.culprits import constraining, with_unknown_critical_extension, wrongly_signed
 from dicomtls.certificates.describe import CertificateDescription, permits_client, permits_server
+from dicomtls.certificates.fields import CertificateFields
 from dicomtls.certificates.findings import Finding, Severity
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.handshake import classify
@@ -133,10 +134,11 @@ _LEAVE: Final = {
 _CRL_SIGNATURE: Final = 8
 _CONSTRAINT_NOT_KNOWN: Final = frozenset({49, 51, 52})
 _CRL_FORGED: Final = "the revocation list given with --crl is not signed by the authority whose name it bears"
-_CRL_FORGED_HINTS: Final = (
-    "fetch the list anew from the authority: it was damaged on its way, or somebody else made it",
-    "if the authority has a new key by now, give its new certificate with --ca",
+_NAMESAKE: Final = (
+    "an authority of that name is among the trust anchors, with another key: it has a new one by now, or is another's"
 )
+_TOO_LONG: Final = "the certificates are longer than what OpenSSL takes from anybody (100 KiB)"
+_TOO_LONG_HINTS: Final = ("leave out what is no part of the chain, or have them issued with fewer names",)
 _WRONGLY_SIGNED: Final = "bears a signature that is not its issuer's"
 # What is said where none of the certificates at hand has the fault, so that an anchor must have it.
 _ANCHOR_FAULTS: Final = {
@@ -261,7 +263,9 @@ class _Verifier:
     def _finding(self, code: str, facts: HandshakeFacts) -> Finding:
         """What OpenSSL said, about the first certificate that has this fault by our own eyes."""
         if facts.verify_code == _CRL_SIGNATURE:
-            return Finding(code, Severity.ERROR, _CRL_FORGED, None, _CRL_FORGED_HINTS)
+            return Finding(code, Severity.ERROR, _CRL_FORGED, None, CRL_FORGED_HINTS)
+        if facts.reason == "EXCESSIVE_MESSAGE_SIZE":
+            return Finding(code, Severity.ERROR, _TOO_LONG, None, _TOO_LONG_HINTS)
         flaw = next((flaw for flaw in self._flaws(self._role) if flaw.code == code), None)
         if flaw is not None:
             return flaw
@@ -275,7 +279,19 @@ class _Verifier:
             message = f"{named} has name constraints that OpenSSL cannot compare: {facts.verify_message}"
         elif place is None:
             message = _ANCHOR_FAULTS.get(code, message).format(role=self._role)
-        return Finding(code, Severity.ERROR, message, place, _HINTS.get(code) or cause.hints(facts))
+        hints = _HINTS.get(code) or cause.hints(facts)
+        if code in _NO_ANCHOR and self._has_namesake_of_issuer():
+            hints = (_NAMESAKE, *hints)
+        return Finding(code, Severity.ERROR, message, place, hints)
+
+    def _has_namesake_of_issuer(self) -> bool:
+        """Whether an anchor has the name of the issuer that is missing: then it is its key that is another."""
+        from dicomtls.certificates.load import load_certificates
+
+        settings, top = self._expectation.settings, self._certificates[self._path[-1]]
+        anchors = (der for path in settings.ca for der in load_certificates(path, settings.passphrase))
+        issuer = CertificateFields.parse(top.der).issuer
+        return not top.self_signed and any(CertificateFields.parse(der).subject == issuer for der in anchors)
 
     def _culprit(self, code: str, facts: HandshakeFacts) -> int | None:
         """Where the fault is; None where it is in none of these certificates: in an anchor, or in a revocation list."""
