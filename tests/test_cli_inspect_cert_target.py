@@ -121,6 +121,16 @@ def test_folder_is_a_table_by_days_left(pki: PKI, tmp_path: Path, capsys: pytest
     assert (error["code"], error["certificate"]) == ("expired", 0)
 
 
+@pytest.mark.parametrize("option", ["--ca", "--key", "--crl"])
+def test_option_that_cannot_be_read_is_not_blamed_on_the_folder(
+    option: str, pki: PKI, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has certificates; what is said is which other file is missing."""
+    (tmp_path / "server.pem").write_bytes(pki.server.cert.read_bytes())
+    assert main(["inspect-cert", str(tmp_path), option, "missing"]) == 2
+    assert "cannot read missing" in capsys.readouterr().err
+
+
 def test_key_without_a_certificate_is_refused(pki: PKI) -> None:
     """There is nothing that --key could belong to."""
     assert main(["inspect-cert", str(pki.server.key), "--key", str(pki.server.key)]) == 2

@@ -180,10 +180,18 @@ def _request(der: bytes) -> RequestDescription:
     kind, bits = (UNREADABLE, None) if public is None else key_and_size(public)
     try:
         extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = tuple(str(name.value) for name in extension)
+        names = tuple(map(_general_name, extension))
     except (*REFUSALS, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         names = ()
     return RequestDescription(_name(lambda: request.subject), names, kind, bits, is_valid)
+
+
+def _general_name(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.DirectoryName):
+        return readable_name(name.value)
+    if isinstance(name, x509.RegisteredID):
+        return name.value.dotted_string
+    return name.type_id.dotted_string if isinstance(name, x509.OtherName) else str(name.value)
 
 
 def _crl(der: bytes) -> CRLDescription:

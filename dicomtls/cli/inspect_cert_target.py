@@ -137,12 +137,12 @@ class Inspector:
         for file in files_in(path):
             try:
                 inventory = take_inventory(file, None)  # nobody wants to be asked for each of a folder's keys
-                if inventory.certificates:
-                    rows.append(Row(file, self._inspection(inventory.certificates, keys=inventory.keys)))
             except CredentialError as error:
                 if error.code in {"passphrase-needed", "bad-passphrase"}:
                     self.out.warning(error.message)
                 continue  # not every file of a folder is meant
+            if inventory.certificates:
+                rows.append(Row(file, self._inspection(inventory.certificates, keys=inventory.keys)))
         if not rows:
             msg = f"no certificate in any file of {path}"
             raise CredentialError(msg, code="not-a-certificate", evidence={"path": str(path)})
