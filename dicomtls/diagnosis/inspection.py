@@ -277,8 +277,8 @@ class _Verifier:
         elif place is not None and facts.verify_code in _CONSTRAINT_NOT_KNOWN:
             named = name_of(self._certificates[place], place, self._path)
             message = f"{named} has name constraints that OpenSSL cannot compare: {facts.verify_message}"
-        elif place is None:
-            message = _ANCHOR_FAULTS.get(code, message).format(role=self._role)
+        elif place is None and code in _ANCHOR_FAULTS:
+            message = _ANCHOR_FAULTS[code].format(role=self._role)
         hints = _HINTS.get(code) or cause.hints(facts)
         if code in _NO_ANCHOR and self._has_namesake_of_issuer():
             hints = (_NAMESAKE, *hints)
