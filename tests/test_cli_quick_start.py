@@ -83,7 +83,7 @@ def test_lines_for_a_certificate_follow_from_what_stands_in_it(purpose: Purpose,
     names = general_names(["ct.example"])
     made = authority.issue_identity(common_name("ct"), names, purpose=purpose, kind=KeyType.EC_P256, days=9)
     for key, shown in ((UNKNOWN_KEY, "KEY"), (Path("k/ct.key"), str(Path("k/ct.key").absolute()))):
-        found = lines_for_certificate(Path("d"), "ct", Path("ca.pem"), made.certificate, key=key, encrypted=False)
+        found = lines_for_certificate(Path("d"), "ct", Path("ca.pem"), made.der, key=key, encrypted=False)
         lines = [render(line, colour=False).strip() for line in found]
         assert any(line.startswith(f"{program} +tls {key} d/ct.pem +cf ca.pem +cs TLS_ECDHE_ECDSA") for line in lines)
         assert f'"DicomTlsPrivateKey": "{shown}",' in lines

@@ -57,12 +57,6 @@ class KeyType(StrEnum):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(self.removeprefix("rsa:")))
 
 
-def kind_of(key: object) -> str:
-    """The family of a public key, as the names of `KeyType` begin: rsa, ec or ed25519."""
-    kinds = ((rsa.RSAPublicKey, "rsa:"), (ec.EllipticCurvePublicKey, "ec:"))
-    return next((name for kind, name in kinds if isinstance(key, kind)), "ed25519")
-
-
 class Purpose(StrEnum):
     """What a leaf is for: a DICOM node mostly calls and is called."""
 

@@ -51,6 +51,11 @@ def requested_names(hosts: Sequence[str], uris: Sequence[str]) -> list[x509.Gene
     return [*general_names(hosts), *resource_identifiers(uris)]
 
 
+def has_hosts(names: Sequence[x509.GeneralName]) -> bool:
+    """Whether a peer that connects to a server would find its DNS name or address among these."""
+    return any(isinstance(name, x509.DNSName | x509.IPAddress) for name in names)
+
+
 def resource_identifiers(uris: Sequence[str]) -> list[x509.GeneralName]:
     """Read every URI; raises `UsageError` for what has no scheme or other than ASCII in it."""
     for uri in uris:

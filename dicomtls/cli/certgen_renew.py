@@ -21,8 +21,6 @@ from dicomtls.cli.text import Line
 from dicomtls.errors import CredentialError, UsageError
 
 if TYPE_CHECKING:
-    from cryptography import x509
-
     from dicomtls.certificates.renewing import Renewal
 
 _EXAMPLES = (
@@ -76,7 +74,7 @@ def renew(
         stem, folder = certificate.stem, out_dir or certificate.parent
         contents = made.files(stem, passphrase=secret, pkcs12=pkcs12, root=authority.root)
         files = authority.deliver_again(old, made.certificate, contents, folder, force=force)
-        place = _Place(old, made, certificate, folder / f"{stem}.pem", ca.ca_dir / "ca.pem")
+        place = _Place(old.not_valid_after_utc, made, certificate, folder / f"{stem}.pem", ca.ca_dir / "ca.pem")
         lines = [
             *(_lines_for_a_ca(place) if made.is_authority else _lines_for_a_device(place, files, secret=secret)),
             *archive_remark(pkcs12=pkcs12, encrypted=secret is not None),
@@ -88,9 +86,9 @@ def renew(
 
 @dataclass(frozen=True)
 class _Place:
-    """What was renewed, and where: the old certificate's file, the new one's, the CA's that signed it."""
+    """What was renewed, until when the old one is valid, and where: its file, the new one's, the signing CA's."""
 
-    old: "x509.Certificate"
+    end: datetime
     made: "Renewal"
     source: Path
     target: Path
@@ -98,14 +96,17 @@ class _Place:
 
     @property
     def ends(self) -> str:
-        return day(self.old.not_valid_after_utc)
+        return day(self.end)
 
     @property
     def has_ended(self) -> bool:
-        return self.old.not_valid_after_utc < datetime.now(UTC)
+        return self.end < datetime.now(UTC)
 
 
 def _lines_for_a_device(place: _Place, files: Sequence[Path], *, secret: bytes | None) -> Iterator[Line]:
+    from dicomtls.certificates.issue import der_of
+
+    der = der_of(place.made.certificate)
     yield f"  the old one {_validity(place, 'certgen revoke takes it back before')}"
     yield f"  for the device  {', '.join(path.name for path in files)}"
     if place.made.key is not None:
@@ -116,7 +117,7 @@ def _lines_for_a_device(place: _Place, files: Sequence[Path], *, secret: bytes |
     if key == UNKNOWN_KEY:
         yield f"  {UNKNOWN_KEY} stands for the file with its key, which stays where it is"
     yield from lines_for_certificate(
-        place.target.parent, place.target.stem, place.anchors, place.made.certificate, key=key, encrypted=encrypted
+        place.target.parent, place.target.stem, place.anchors, der, key=key, encrypted=encrypted
     )
 
 

@@ -19,6 +19,8 @@ _EXAMPLES = (
     "dicomtls certgen sign ct.req --ca-dir pki --name ct2 --host ct2.example",
 )
 
+_NO_HOST = "  it has no DNS name and no address: a server's peers will refuse it; give each with --host"
+
 
 @command(examples=_EXAMPLES)
 def sign(
@@ -45,7 +47,7 @@ def sign(
     def body(report: Report) -> None:
         from dicomtls.certificates.building import Purpose
         from dicomtls.certificates.issue import certificate_files, der_of
-        from dicomtls.certificates.names import requested_names
+        from dicomtls.certificates.names import has_hosts, requested_names
         from dicomtls.certificates.signing_requests import load_request
 
         role, stem, wanted = Purpose.parse(purpose), file_stem(name or csr.stem), load_request(csr)
@@ -62,14 +64,12 @@ def sign(
         said = (
             f"  taken over      {', '.join(taken)}",
             f"  not taken over  {', '.join(ignored) or 'nothing else was asked for'}",
-            *(() if presented else ("  it has no names: a server's peers will refuse it; add them with --host",)),
+            *(() if has_hosts(presented) else (_NO_HOST,) if role is not Purpose.CLIENT else ()),
             f"  for the device  {stem}.pem; it has the key already, in a file that is called {UNKNOWN_KEY} here",
             "  for its peers   the CA's ca.pem",
         )
-        lines = lines_for_certificate(
-            writing.out, stem, ca.ca_dir / "ca.pem", certificate, key=UNKNOWN_KEY, encrypted=False
-        )
-        certificates = {stem: der_of(certificate)}
-        tell(report, out, "sign", files, certificates, [*said, *lines], taken_over=taken, not_taken_over=ignored)
+        der, anchors = der_of(certificate), ca.ca_dir / "ca.pem"
+        lines = lines_for_certificate(writing.out, stem, anchors, der, key=UNKNOWN_KEY, encrypted=False)
+        tell(report, out, "sign", files, {stem: der}, [*said, *lines], taken_over=taken, not_taken_over=ignored)
 
     return run(out, body)

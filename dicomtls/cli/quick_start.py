@@ -3,12 +3,8 @@
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dicomtls.cli.text import Line, Style, Styled
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 UNKNOWN_KEY = Path("KEY")
 """Stands in the lines for the key's file where only the device knows it."""
@@ -83,19 +79,18 @@ def lines_for_identity(
 
 
 def lines_for_certificate(
-    directory: Path, name: str, ca: Path, certificate: "x509.Certificate", *, key: Path, encrypted: bool
+    directory: Path, name: str, ca: Path, der: bytes, *, key: Path, encrypted: bool
 ) -> Iterator[Line]:
-    """Return the same for a certificate whose key is elsewhere, by what stands in it."""
-    from dicomtls.certificates.building import kind_of
+    """Return the same for a certificate (DER) whose key is elsewhere, by what stands in it."""
+    from dicomtls.certificates.describe import describe
     from dicomtls.certificates.fields import permits_server
-    from dicomtls.certificates.issue import der_of
 
     return lines_for_identity(
         directory,
         name,
         ca,
-        is_server=permits_server(der_of(certificate)),
-        key_type=kind_of(certificate.public_key()),
+        is_server=permits_server(der),
+        key_type=f"{describe(der).key_type.lower()}:",
         encrypted=encrypted,
         key=key,
         has_archive=False,
