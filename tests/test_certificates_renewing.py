@@ -126,15 +126,16 @@ def test_intermediate_is_renewed_by_the_ca_above_it(tmp_path: Path) -> None:
 
 def test_ca_that_has_ended_is_renewed_but_issues_nothing_else(tmp_path: Path) -> None:
     """A root by itself, an intermediate by a root that is valid."""
-    root = new_ca(tmp_path / "root", days=100, path_length=1)
+    root = new_ca(tmp_path / "the root", days=100, path_length=1)
     authority = below(root, tmp_path / "below")
     leaf = deliver(root, "ct", tmp_path).certificate
     stale = ended(authority, tmp_path / "below")
     assert renewed(root, authority.certificate, kind=None, days=5).certificate.not_valid_after_utc > datetime.now(UTC)
-    expired = ended(root, tmp_path / "root")
+    expired = ended(root, tmp_path / "the root")
     with pytest.raises(UsageError, match="the CA was valid until") as caught:
-        Authority.load(tmp_path / "root", None)
-    assert f"certgen renew {tmp_path}/root/ca.pem --ca-dir {tmp_path}/root --force" in caught.value.hints[0]
+        Authority.load(tmp_path / "the root", None)
+    folder = f"{tmp_path}/the root"
+    assert caught.value.hints == (f"renew it: dicomtls certgen renew '{folder}/ca.pem' --force --ca-dir '{folder}'",)
     for old in (leaf, authority.certificate):
         with pytest.raises(UsageError, match="the CA was valid until"):
             renewed(expired, old, kind=None, days=5)
@@ -142,9 +143,9 @@ def test_ca_that_has_ended_is_renewed_but_issues_nothing_else(tmp_path: Path) ->
         stale.check_dates()
     assert "--ca-dir DIR, the folder of the CA above it" in caught.value.hints[0]
     in_place(
-        expired, renewed(expired, expired.certificate, kind=None, days=None), expired.certificate, tmp_path / "root"
+        expired, renewed(expired, expired.certificate, kind=None, days=None), expired.certificate, tmp_path / "the root"
     )
-    assert Authority.load(tmp_path / "root", None).has_issued(leaf)
+    assert Authority.load(tmp_path / "the root", None).has_issued(leaf)
 
 
 def test_ca_gets_no_new_key_and_an_intermediate_does_not_renew_itself(tmp_path: Path) -> None:

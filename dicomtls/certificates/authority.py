@@ -82,13 +82,12 @@ class Authority:
 
     def check_dates(self) -> None:
         """Raise `UsageError` where the CA is not valid today."""
-        now, file = datetime.now(UTC), shlex.quote(str(self.directory / "ca.pem"))
+        now = datetime.now(UTC)
         if now > self.end:
-            above = (
-                "--ca-dir DIR, the folder of the CA above it," if not self.is_root else f"--ca-dir {file[:-7] or '.'}"
-            )
+            file, own = (shlex.quote(str(path)) for path in (self.directory / "ca.pem", self.directory))
+            folder = own if self.is_root else "DIR, the folder of the CA above it"
             msg = f"the CA was valid until {self.end:%Y-%m-%d}"
-            raise UsageError(msg, hints=(f"renew it: dicomtls certgen renew {file} {above} --force",))
+            raise UsageError(msg, hints=(f"renew it: dicomtls certgen renew {file} --force --ca-dir {folder}",))
         if now < self.certificate.not_valid_before_utc:
             msg = f"the CA is not valid before {self.certificate.not_valid_before_utc:%Y-%m-%d}"
             raise UsageError(msg, hints=("is the clock of this machine right?",))
@@ -142,7 +141,7 @@ class Authority:
         """What bears its issuer's name looks self-signed, and nobody looks for its issuer."""
         if subject == self.certificate.subject:
             msg = "that is the name of the CA itself"
-            raise UsageError(msg, hints=("give another --name", "the CA's own certificate: dicomtls certgen renew"))
+            raise UsageError(msg, hints=("give another name; the CA's own certificate is renewed with certgen renew",))
 
     def issue_identity(
         self,

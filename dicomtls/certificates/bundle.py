@@ -62,11 +62,11 @@ def _files(chain: Sequence[x509.Certificate], name: str, *, der: bool) -> Creden
 
 
 def _newest(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """Leave out a CA's certificate where the same CA's renewed one, with the same key, is there too."""
+    """Leave out a CA's certificate where the renewed one is there too: same CA, same key, same issuer."""
     kept: dict[object, x509.Certificate] = {}
     for one in certificates:
         der = der_of(one)
-        known_by = (one.subject, spki_sha256(der)) if is_ca(CertificateFields.parse(der)) else der
+        known_by = (one.subject, one.issuer, spki_sha256(der)) if is_ca(CertificateFields.parse(der)) else der
         before = kept.get(known_by)
         if before is None or one.not_valid_after_utc > before.not_valid_after_utc:
             kept[known_by] = one
