@@ -112,7 +112,7 @@ def _lines_for_a_device(place: _Place, files: Sequence[Path], *, secret: bytes |
     if place.made.key is not None:
         key, encrypted = place.target.with_suffix(".key"), secret is not None
     else:
-        yield "  nothing else changes: the lines that start it are those of before"
+        yield "  its key stays the same: nothing changes for its peers"
         key, encrypted = _key_beside(place)
     if key == UNKNOWN_KEY:
         yield f"  {UNKNOWN_KEY} stands for the file with its key, which stays where it is"
