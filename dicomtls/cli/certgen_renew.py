@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     "dicomtls certgen renew pki/server.pem --ca-dir pki --force",
-    "dicomtls certgen renew ct2.pem --ca-dir pki --out new",
     "dicomtls certgen renew ct2.pem --ca-dir pki --new-key ec:p256 --out new",
     "dicomtls certgen renew pki/ca.pem --ca-dir pki --force",
 )
