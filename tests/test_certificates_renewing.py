@@ -24,7 +24,7 @@ def in_place(authority: Authority, made: Renewal, old: x509.Certificate, folder:
     authority.deliver_again(old, made.certificate, files, folder, force=True)
 
 
-def below(authority: Authority, directory: Path, *, days: int = 10) -> Authority:
+def below(authority: Authority, directory: Path, *, days: int = 20) -> Authority:
     """An intermediate in a folder."""
     made = authority.issue_authority("Radiology", kind=KIND, days=days, path_length=0)
     authority_files(made, directory, authority, passphrase=None, force=False)
