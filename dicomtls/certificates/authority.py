@@ -158,6 +158,10 @@ class Authority:
         certificate = self.issue(subject, names, purposes=purposes, key=key.public_key(), days=days)
         return Issued(certificate, key, self.intermediates)
 
+    def usual_days(self, usual: int) -> int:
+        """How long something of this kind is usually valid, cut to what this CA has left."""
+        return max(1, min(usual, (self.end - datetime.now(UTC)).days))
+
     def issue_authority(self, name: str, *, kind: KeyType, days: int, path_length: int | None) -> Issued:
         """Make an intermediate CA; raises `UsageError` where this CA may have none below it, or not so many."""
         constraints = self._constraints()

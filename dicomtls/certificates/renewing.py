@@ -5,7 +5,7 @@ certificate and the new one alike (RFC 5280 section 6.1 knows an issuer by its n
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 from cryptography import x509
@@ -77,7 +77,8 @@ def renewed(authority: Authority, old: x509.Certificate, *, kind: KeyType | None
     purposes = extension_of(old, x509.ExtendedKeyUsage) or Purpose.BOTH.extended_key_usage
     key = None if kind is None else kind.generate()
     public = cast("PublicKey", old.public_key()) if key is None else key.public_key()
-    new = authority.issue(old.subject, list(names or ()), purposes=purposes, key=public, days=days or LEAF_DAYS)
+    lifetime = days or authority.usual_days(LEAF_DAYS)
+    new = authority.issue(old.subject, list(names or ()), purposes=purposes, key=public, days=lifetime)
     return Renewal(new, authority.intermediates, key)
 
 
@@ -103,8 +104,7 @@ def _renewed_authority(authority: Authority, old: x509.Certificate, kind: KeyTyp
     if old.subject == authority.certificate.subject:
         return Renewal(_again(authority, old, days or CA_DAYS, not_after=None), ())
     authority.check_dates()
-    left = (authority.end - datetime.now(UTC)).days
-    new = _again(authority, old, days or max(1, min(CA_DAYS, left)), not_after=authority.end)
+    new = _again(authority, old, days or authority.usual_days(CA_DAYS), not_after=authority.end)
     return Renewal(new, (authority.certificate, *authority.above))
 
 

@@ -13,8 +13,7 @@ from dicomtls.cli.options import (
     OutputOptions,
     WritingOptions,
 )
-from dicomtls.cli.options.certgen import file_stem
-from dicomtls.cli.options.values import whole_number
+from dicomtls.cli.options.certgen import LeafDays, file_stem
 from dicomtls.cli.quick_start import lines_for_identity
 from dicomtls.cli.running import Report, run
 
@@ -35,7 +34,7 @@ def issue(
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
     purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
-    days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid")] = 730,
+    days: LeafDays = None,
     pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")] = False,
 ) -> int:
     """Make a key and a certificate for one device, signed by a CA of yours."""
@@ -43,12 +42,14 @@ def issue(
 
     def body(report: Report) -> None:
         from dicomtls.certificates.building import Purpose, common_name
-        from dicomtls.certificates.issue import identity_files
+        from dicomtls.certificates.issue import LEAF_DAYS, identity_files
         from dicomtls.certificates.names import alternative_names_for
 
         role, stem, secret, authority = Purpose.parse(purpose), file_stem(name), passphrase.secret(), ca.load()
         presented = alternative_names_for(role, names.host, names.uri)
-        made = authority.issue_identity(common_name(name), presented, purpose=role, kind=key.kind(), days=days)
+        made = authority.issue_identity(
+            common_name(name), presented, purpose=role, kind=key.kind(), days=days or authority.usual_days(LEAF_DAYS)
+        )
         contents = identity_files(made, stem, passphrase=secret, pkcs12=pkcs12, ca=authority.root)
         files = authority.deliver(made.certificate, contents, writing.out, force=writing.force)
         lines = (

@@ -9,8 +9,8 @@ from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, NamesOptions, OutputOptions, WritingOptions
-from dicomtls.cli.options.certgen import file_stem
-from dicomtls.cli.options.values import NonEmptyPath, whole_number
+from dicomtls.cli.options.certgen import LeafDays, file_stem
+from dicomtls.cli.options.values import NonEmptyPath
 from dicomtls.cli.quick_start import UNKNOWN_KEY, lines_for_certificate
 from dicomtls.cli.running import Report, run
 
@@ -36,7 +36,7 @@ def sign(
         str | None, option("--name", metavar="NAME", help="write NAME.pem; by default named as the request is")
     ] = None,
     purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
-    days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid")] = 730,
+    days: LeafDays = None,
 ) -> int:
     """Sign a device's request (CSR): its subject, key and names are taken over, nothing else that it asks for.
 
@@ -46,7 +46,7 @@ def sign(
 
     def body(report: Report) -> None:
         from dicomtls.certificates.building import Purpose
-        from dicomtls.certificates.issue import certificate_files, der_of
+        from dicomtls.certificates.issue import LEAF_DAYS, certificate_files, der_of
         from dicomtls.certificates.names import has_hosts, requested_names
         from dicomtls.certificates.signing_requests import load_request
 
@@ -55,7 +55,11 @@ def sign(
         given = requested_names(names.host, names.uri)
         presented = given or wanted.names
         certificate = authority.issue(
-            wanted.subject, presented, purposes=role.extended_key_usage, key=wanted.key, days=days
+            wanted.subject,
+            presented,
+            purposes=role.extended_key_usage,
+            key=wanted.key,
+            days=days or authority.usual_days(LEAF_DAYS),
         )
         contents = certificate_files(certificate, authority.intermediates, stem)
         files = authority.deliver(certificate, contents, writing.out, force=writing.force)

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options.values import path_option
+from dicomtls.cli.options.values import path_option, whole_number
 from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import CredentialError, UsageError
 
@@ -76,6 +76,12 @@ class WritingOptions:
 
     out: Annotated[Path, path_option("--out", help="folder to write into; made if missing")] = Path()
     force: Annotated[bool, option("--force", help="replace files that are there already")] = False
+
+
+LeafDays: TypeAlias = Annotated[
+    int | None,
+    option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; two years, or as the CA"),
+]
 
 
 def file_stem(name: str) -> str:
