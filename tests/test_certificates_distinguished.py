@@ -21,7 +21,7 @@ KINDS = [
     NameOID.SERIAL_NUMBER,
 ]
 ATTRIBUTES = st.builds(
-    x509.NameAttribute, st.sampled_from(KINDS), st.text(min_size=1, max_size=20).filter(lambda text: text.isascii())
+    x509.NameAttribute, st.sampled_from(KINDS), st.text(st.characters(codec="ascii"), min_size=1, max_size=20)
 )
 TEXTS = st.builds(x509.NameAttribute, st.just(NameOID.COMMON_NAME), st.text(min_size=1, max_size=15))
 NAMES = st.lists(
