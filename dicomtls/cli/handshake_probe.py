@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dicomtls.cli.command import command
-from dicomtls.cli.handshake_probe_report import ProbeReport
+from dicomtls.cli.handshake_probe_report import EMPTY, ProbeReport
 from dicomtls.cli.options import AssociationOptions, ProbeOutputOptions, ProbingOptions, TLSOptions
 from dicomtls.cli.progress import PeerCount
 from dicomtls.cli.running import Report, interruptible, run
@@ -46,6 +46,7 @@ def handshake_probe(
 
     def body(report: Report) -> None:
         nonlocal status
+        report.values.update(EMPTY)
         form, tls_settings, settings = output.chosen(), tls.settings(), association.settings(trace=out.trace)
         named = probing.named(peers, association, no_tls=tls.no_tls)
         tls.announce(out)

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from dicomtls.probe.contexts import Survey
     from dicomtls.probe.handshake import ProbeResult
 
+EMPTY: Mapping[str, object] = {
+    "target": None,
+    "stages": [],
+    "client_authentication": "unknown",
+    "certificate_authorities": [],
+    "certificate_fits": None,
+    "follow_up": [],
+}
+"""What the document of a run adds that has probed nobody."""
+
 
 class Sink:
     """Takes results: to stdout at once, or into a file at the end, whole."""
@@ -132,6 +142,7 @@ def _was_interrupted(result: "ProbeResult") -> bool:
 
 def _document(command: str | None, text: str, result: "ProbeResult") -> dict[str, object]:
     values: dict[str, object] = {
+        **EMPTY,
         "target": text,
         "stages": [
             {

@@ -58,8 +58,7 @@ def follow_ups(result: "ProbeResult") -> list[Mapping[str, object]]:
 
 def sop_class_count(survey: "Survey") -> str:
     """How many SOP classes the peer accepts."""
-    count = len(survey.accepted)
-    return f"{count} SOP class{'' if count == 1 else 'es'}"
+    return _count(len(survey.accepted), "SOP class")
 
 
 def _stage(stage: "StageResult", diagnosis: "Diagnosis | None") -> Iterator[Line]:
@@ -125,6 +124,10 @@ def _contexts(survey: "Survey") -> Iterator[Line]:
     for sop_class, syntaxes in survey.accepted.items():
         groups.setdefault(tuple(syntaxes), []).append(sop_class)
     for taken, sop_classes in groups.items():
-        yield f"  with {', '.join(map(uid_name, taken))}:"
-        for sop_class in sop_classes:
-            yield f"    {sop_class:<30} {uid_name(sop_class)}"
+        yield f"  {_count(len(sop_classes), 'SOP class')} with {_count(len(taken), 'transfer syntax')}:"
+        yield from (f"    transfer syntax  {uid:<30}  {uid_name(uid)}" for uid in taken)
+        yield from (f"    SOP class        {uid:<30}  {uid_name(uid)}" for uid in sop_classes)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}es"

@@ -234,22 +234,20 @@ def _stages(
     reached = [name for name in names if TIMES[name] in attempt.timing_ms]
     failed = _failed_stage(reached, error) if error is not None else None
     details = {**_connection_details(attempt), **details}
+    behind = names[names.index(failed) + 1 :] if failed else [name for name in names if name not in reached]
     results = []
     for name in names:
-        ok, detail = _outcome(name, failed, reached, details)
-        if name == failed and diagnosis is not None:
-            detail = diagnosis.message
-        if name == "tls" and failed == "association" and not _is_proven(attempt.negotiated, error):
-            ok, detail = None, f"{detail}, but nothing came from the peer after it"
-        results.append(StageResult(name, ok, attempt.timing_ms.get(TIMES[name]) if name in reached else None, detail))
+        ms = attempt.timing_ms.get(TIMES[name])
+        if name in behind:
+            results.append(StageResult(name, None, None, "not reached"))
+        elif name == failed:
+            reason = diagnosis.message if diagnosis else str(error)
+            results.append(StageResult(name, ok=False, ms=ms, detail=reason))
+        elif name == "tls" and failed == "association" and not _is_proven(attempt.negotiated, error):
+            results.append(StageResult(name, None, ms, f"{details[name]}, but nothing came from the peer after it"))
+        else:
+            results.append(StageResult(name, ok=True, ms=ms, detail=details[name]))
     return results
-
-
-def _outcome(name: str, failed: str | None, reached: list[str], details: dict[str, str]) -> tuple[bool | None, str]:
-    if name == failed:
-        return False, "failed"
-    is_behind = name not in reached or (failed is not None and reached.index(name) > reached.index(failed))
-    return (None, "not reached") if is_behind else (True, details[name])
 
 
 def _failed_stage(reached: list[str], error: Exception) -> str | None:

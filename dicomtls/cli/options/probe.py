@@ -48,7 +48,7 @@ class ProbingOptions:
     ] = None
     jobs: Annotated[
         int,
-        option("--jobs", metavar="N", parser=whole_number(1, _MOST_JOBS), help="peers at once; each one at a time"),
+        option("--jobs", metavar="N", parser=whole_number(1, _MOST_JOBS), help="how many peers at once"),
     ] = 32
 
     def named(self, peers: Sequence[str], association: AssociationOptions, *, no_tls: bool) -> list[Named]:
