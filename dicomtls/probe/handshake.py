@@ -124,9 +124,10 @@ class _Walk:
         try:
             self._details["association"] = _agreed(association)
             with attempt.timed("echo"):
-                check_status(echo_once(association))
-            self._details["echo"] = "success (0x0000)"
+                status = echo_once(association)
             _take_leave(association)
+            check_status(status)
+            self._details["echo"] = "success (0x0000)"
         finally:
             association.abort()  # nothing where it has ended already
 

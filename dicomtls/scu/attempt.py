@@ -11,7 +11,7 @@ from dicomtls.association.establish import request
 from dicomtls.association.negotiation import ContextProposal, build_request
 from dicomtls.association.user_information import OperationsWindow
 from dicomtls.connection import connect, resolve
-from dicomtls.errors import NoPresentationContext
+from dicomtls.errors import AssociationError, DIMSEError, NoPresentationContext
 from dicomtls.peer import Peer, format_address
 from dicomtls.scu.settings import AssociationSettings
 from dicomtls.waiting import Interrupt, deadline_in
@@ -132,7 +132,8 @@ class Requestor:
                 dimse_timeout=self.settings.dimse_timeout,
             )
         if not association.parameters.contexts:
-            association.release()
+            with suppress(AssociationError, DIMSEError):  # some abort where they accept nothing
+                association.release()
             msg = "the peer accepted none of the presentation contexts that we proposed"
             raise NoPresentationContext(msg, evidence={"proposed": [context.abstract_syntax for context in proposals]})
         return association

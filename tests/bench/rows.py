@@ -220,8 +220,8 @@ ROWS = {
     "memory": Row("{large_size} instance: peak memory of `store`; of `serve`", memory),
     "echo": Row("`echo` to a stock storescp: CPU against pynetdicom; wall clock against echoscu", echo),
     "probe": Row(
-        "`handshake-probe` of a stock storescp; of {targets:,} peers, a tenth of which refuse and a tenth keep silent for 2 s;"
-        " memory",
+        "`handshake-probe` of a stock storescp; of {targets:,} peers, a tenth of which refuse and a tenth keep silent"
+        " for 2 s; memory",
         probe,
     ),
     "start": Row("`dicomtls --help`; `--version`", start),
