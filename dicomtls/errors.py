@@ -145,8 +145,8 @@ class HandshakeFacts:
     `reason`, `verify_code` and `verify_message` are OpenSSL's. `alert_received` and `alert_sent` are spelled as
     in RFC 8446 section 6. `first_bytes` is the beginning of an answer that is not TLS. `closed` is "eof" or
     "reset" where the peer went away without an alert. `client_certificate` is "sent", "requested" (and none was
-    sent) or "not requested". `chain_der` is what the peer sent, leaf first; `authorities` are the names (DER) of those
-    that a server accepts for clients; `client_hello` is the body of what the client offered.
+    sent) or "not requested". `chain_der` is what the peer sent, leaf first, `own_chain` what we did; `authorities` are
+    the names (DER) of those that a server accepts for clients; `client_hello` is the body of what the client offered.
     """
 
     role: str = "client"
@@ -164,6 +164,7 @@ class HandshakeFacts:
     reference_name: str | None = None
     chain_der: tuple[bytes, ...] = field(default=(), repr=False)
     authorities: tuple[bytes, ...] = field(default=(), repr=False)
+    own_chain: tuple[bytes, ...] = field(default=(), repr=False)
     client_hello: bytes = field(default=b"", repr=False)
 
 

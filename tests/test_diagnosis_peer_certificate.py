@@ -1,6 +1,6 @@
 """dicomtls.diagnosis.peer_certificate: reading the certificates in the facts, whatever a stranger put there."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -13,10 +13,12 @@ from dicomtls.diagnosis.peer_certificate import (
     first_expired,
     first_not_yet_valid,
     has_address_as_name,
+    issuer_key_identifier,
     leaf,
     leaf_permits_role,
     names,
     names_issuer_address,
+    our_clock,
     server_name_to_give,
     strings,
 )
@@ -138,3 +140,37 @@ def test_damaged_certificate_is_read_as_far_as_it_goes(data: bytes) -> None:
 def test_only_lists_are_lists(value: object) -> None:
     """What a description has under a name may be anything."""
     assert strings(value) == (value if isinstance(value, list) else [])
+
+
+@pytest.mark.parametrize(
+    ("offset", "text"),
+    [
+        (timedelta(days=-24, minutes=-5), "(24 days ago;"),
+        (timedelta(hours=3, minutes=5), "(3 hours from now;"),
+        (timedelta(minutes=-50, seconds=-30), "(50 minutes ago;"),
+        (timedelta(hours=47, minutes=59), "(47 hours from now;"),
+    ],
+)
+def test_date_is_said_with_our_clock(offset: timedelta, text: str) -> None:
+    """A reader sees which of the two is wrong."""
+    moment = (datetime.now(UTC) + offset).strftime("%Y-%m-%dT%H:%M:%SZ")
+    said = our_clock({"not_after": moment}, "not_after")
+    assert text in said
+    assert f"our clock says {datetime.now(UTC):%Y-%m-%d}" in said
+
+
+@pytest.mark.parametrize("culprit", [None, {}, {"not_after": None}, {"not_after": "soon"}])
+def test_unknown_date_has_no_distance(culprit: dict[str, object] | None) -> None:
+    """Nothing is computed from nothing."""
+    assert our_clock(culprit, "not_after") == ""
+
+
+def test_key_of_the_missing_issuer_is_named() -> None:
+    """As `openssl x509 -ext authorityKeyIdentifier` writes it; a certificate without one has none."""
+    identifier = issuer_key_identifier(facts(GOOD))
+    assert identifier is None or set(identifier) <= set("0123456789ABCDEF:")
+    named = x509.AuthorityKeyIdentifier(bytes.fromhex("aa01ff"), None, None)
+    assert issuer_key_identifier(facts(issue("leaf", extensions=[(named, False)]))) == "AA:01:FF"
+    by_name = x509.AuthorityKeyIdentifier(None, [x509.DNSName("a")], 1)
+    assert issuer_key_identifier(facts(issue("leaf", extensions=[(by_name, False)]))) is None
+    assert issuer_key_identifier(facts()) is issuer_key_identifier(facts(b"junk")) is None

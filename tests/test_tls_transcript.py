@@ -124,6 +124,7 @@ def test_real_conversation_tells_everything(pki: PKI, version: str) -> None:
     """Certificates of both sides, the group, the request, no alert."""
     seen = after(*conversation(version))
     assert seen.client_certificate == "sent"
+    assert seen.own_chain[0] == pki.client.cert_der.read_bytes()
     assert seen.certificate_requested
     assert seen.group
     assert seen.peer_chain[0] == pki.server.cert_der.read_bytes()

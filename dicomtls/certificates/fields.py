@@ -31,6 +31,7 @@ BASIC_CONSTRAINTS = "2.5.29.19"
 KEY_USAGE = "2.5.29.15"
 EXTENDED_KEY_USAGE = "2.5.29.37"
 SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
+AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
 AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
 NETSCAPE_CERTIFICATE_TYPE = "2.16.840.1.113730.1.1"
 
@@ -39,6 +40,7 @@ _CA_ISSUERS = "1.3.6.1.5.5.7.48.2"
 _BOOLEAN = 0x01
 _VERSION = 0xA0
 _EXTENSIONS = 0xA3
+_KEY_IDENTIFIER = 0x80
 _DNS_NAME = 0x82
 _IP_ADDRESS = 0x87
 _FIELDS_BEFORE_EXTENSIONS = 6
@@ -165,6 +167,13 @@ def alternative_names(fields: CertificateFields) -> tuple[list[str], list[str]]:
         [name.content.decode("ascii", "backslashreplace") for name in names if name.tag == _DNS_NAME],
         [_address(name.content) for name in names if name.tag == _IP_ADDRESS],
     )
+
+
+def issuer_key_identifier(fields: CertificateFields) -> str | None:
+    """The identifier of the key that signed it, in hex with colons (RFC 5280 section 4.2.1.1); raises `DERError`."""
+    value = fields.extensions.get(AUTHORITY_KEY_IDENTIFIER)
+    found = [] if value is None else [part.content for part in _sequence(value) if part.tag == _KEY_IDENTIFIER]
+    return found[0].hex(":").upper() if found else None
 
 
 def names_issuer_address(fields: CertificateFields) -> bool:

@@ -48,6 +48,7 @@ def echo(
         target = association.peer(peer, no_tls=tls.no_tls)
         tls.announce(out)
         report.attempt = attempt = Attempt(target, settings.calling_ae_title)
+        report.target = tls.follow_up(target, tls_settings, settings)
         with interruptible() as interrupt:
             result = ask(
                 target, tls_settings, settings, repeat=repeat, interval=interval, attempt=attempt, interrupt=interrupt

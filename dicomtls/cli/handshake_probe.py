@@ -38,8 +38,8 @@ def handshake_probe(
 ) -> int:
     """Show the whole road to a peer: name, TCP, TLS, association, echo, each with its time.
 
-    Where it ends, say who refused, why, and what to do. It also tells whether the peer demands a client certificate,
-    for which it may associate once more without; no instance and no query is ever sent.
+    Where it ends, say who refused, why, and what to do. Of a peer that works it tells whether a client certificate is
+    demanded, by associating once more without ours (not with --no-follow-up). No instance and no query is ever sent.
     """
     out = output.open("handshake-probe")
     status = 0
@@ -50,8 +50,7 @@ def handshake_probe(
         form, tls_settings, settings = output.chosen(), tls.settings(), association.settings(trace=out.trace)
         named = probing.named(peers, association, no_tls=tls.no_tls)
         tls.announce(out)
-        may_follow_up = not getattr(tls, "no_follow_up", False)
-        prober = _Prober(tls_settings, settings, may_follow_up=may_follow_up, with_contexts=probing.contexts)
+        prober = _Prober(tls_settings, settings, may_follow_up=not tls.no_follow_up, with_contexts=probing.contexts)
         told = ProbeReport(out, form, output.output, peers=len(named), warn_days=tls.warn_days)
         report.is_told = True
         status = prober.run(named, told, PeerCount(out, peers=len(named)), jobs=probing.jobs)
@@ -104,8 +103,8 @@ class _Prober:
         return told.finish(is_interrupted=is_interrupted)
 
     def _probe(self, one: "Named", interrupt: "Interrupt", *, is_alone: bool) -> "ProbeResult":
-        from dicomtls.probe.explain import Target
         from dicomtls.probe.handshake import probe
+        from dicomtls.probe.target import Target
 
         return probe(
             Target(one.peer, self._tls, self._settings),

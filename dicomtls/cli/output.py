@@ -58,8 +58,19 @@ class Output:
         for hint in diagnosis.hints:
             self.hint(hint)
         if self.verbose:
-            facts = {"code": diagnosis.code, "stage": diagnosis.stage, "by": diagnosis.by, **diagnosis.evidence}
-            self.detail(", ".join(f"{name} {value}" for name, value in facts.items()))
+            self._facts({"code": diagnosis.code, "stage": diagnosis.stage, "by": diagnosis.by, **diagnosis.evidence})
+
+    def _facts(self, facts: Mapping[str, object]) -> None:
+        """Write the evidence: what is short on one line, each of a list's entries that have parts on its own."""
+        lists = {name: value for name, value in facts.items() if isinstance(value, list) and value}
+        plain = {name: value for name, value in facts.items() if not isinstance(value, list)}
+        self.detail(", ".join(f"{name} {value}" for name, value in plain.items() if value is not None))
+        for name, entries in lists.items():
+            if isinstance(entries[0], dict):
+                for entry in entries:
+                    self.detail(f"{name}: {'; '.join(part for part in entry.values() if isinstance(part, str))}")
+            else:
+                self.detail(f"{name}: {' '.join(map(str, entries))}")
 
     def failure(self, text: str) -> None:
         """Say what went wrong, where what to do about it follows for several failures together."""

@@ -20,7 +20,7 @@ def passphrase_source(file: Path | None, variable: str | None) -> Callable[[Path
     """
     if file is None and variable is None:
         return _Prompt()
-    return lambda _: passphrase_of(file, variable)
+    return _Given(file, variable)
 
 
 def passphrase_of(file: Path | None, variable: str | None) -> bytes | None:
@@ -73,6 +73,20 @@ def _from_environment(variable: str) -> bytes:
         msg = f"the environment variable {variable} is not set"
         raise UsageError(msg, hints=("--passphrase-env takes the name of a variable, not a passphrase",))
     return os.fsencode(value)
+
+
+class _Given:
+    """Reads the file or the variable once: it may be a pipe, and a failure is looked at with further contexts."""
+
+    def __init__(self, file: Path | None, variable: str | None) -> None:
+        self._file = file
+        self._variable = variable
+        self._answer: bytes | None = None
+
+    def __call__(self, _path: Path) -> bytes | None:
+        if self._answer is None:
+            self._answer = passphrase_of(self._file, self._variable)
+        return self._answer
 
 
 class _Prompt:

@@ -13,6 +13,7 @@ from dicomtls.errors import DicomTLSError, ExitStatus, Interrupted
 
 if TYPE_CHECKING:
     from dicomtls.diagnosis import Diagnosis
+    from dicomtls.probe.explain import Target
     from dicomtls.scu.attempt import Attempt
     from dicomtls.waiting import Interrupt
 
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 class Report:
     """What a command has found out so far; its body fills it, also on the way to a failure.
 
-    `is_told` where the body wrote its results as they came, so that only a failure is left to be said.
+    `is_told` where the body wrote its results as they came, so that only a failure is left to be said. `target` is who
+    may be looked at again to explain a failure; None where nobody may.
     """
 
     attempt: "Attempt | None" = None
     values: dict[str, object] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
     is_told: bool = False
+    target: "Target | None" = None
 
 
 def run(output: Output, body: Callable[[Report], None]) -> int:
@@ -84,9 +87,21 @@ def _failure_of(body: Callable[[Report], None], report: Report) -> "Diagnosis | 
         body(report)
     except KeyboardInterrupt:
         return _diagnose(Interrupted())
-    except (DicomTLSError, OSError, MemoryError) as error:
+    except DicomTLSError as error:
+        return _diagnose(error) if report.target is None else _explain(error, report.target)
+    except (OSError, MemoryError) as error:
         return _diagnose(error)
     return None
+
+
+def _explain(error: DicomTLSError, target: "Target") -> "Diagnosis":
+    from dicomtls.probe.explain import explain
+
+    try:
+        with interruptible() as interrupt:
+            return explain(error, target, interrupt=interrupt)
+    except KeyboardInterrupt:  # a second Ctrl-C; what failed is known all the same
+        return _diagnose(error)
 
 
 def _diagnose(error: DicomTLSError | OSError | MemoryError) -> "Diagnosis":

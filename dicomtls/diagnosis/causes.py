@@ -4,15 +4,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from dicomtls.certificates.distinguished import distinguished_name
+from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS, alert_hints, alert_message
 from dicomtls.diagnosis.handshake import alert_of_reason
+from dicomtls.diagnosis.negotiation import (
+    by_role,
+    closed_hints,
+    hints_by_role,
+    no_shared_cipher,
+    no_shared_protocol,
+    older_devices,
+    plain_dicom,
+    plain_dicom_hints,
+    suite_hints,
+    went_away,
+)
 from dicomtls.diagnosis.peer_certificate import (
     describe_or_none,
     first_expired,
     first_not_yet_valid,
     has_address_as_name,
+    issuer_key_identifier,
     leaf,
     leaf_permits_role,
     names,
+    our_clock,
     server_name_to_give,
     strings,
 )
@@ -58,7 +74,7 @@ def _expired(facts: HandshakeFacts) -> str:
     culprit = first_expired(facts)
     if culprit is None and facts.chain_der:
         return f"the {_whose(facts)} certificate goes back to an authority among our trust anchors that has expired"
-    return f"{_in_chain(culprit, facts)} expired on {_date(culprit, 'not_after')}"
+    return f"{_in_chain(culprit, facts)} expired on {_date(culprit, 'not_after')}{our_clock(culprit, 'not_after')}"
 
 
 def _not_yet_valid(facts: HandshakeFacts) -> str:
@@ -67,7 +83,8 @@ def _not_yet_valid(facts: HandshakeFacts) -> str:
         return (
             f"the {_whose(facts)} certificate goes back to an authority among our trust anchors that is not valid yet"
         )
-    return f"{_in_chain(culprit, facts)} is not valid before {_date(culprit, 'not_before')}"
+    begins = _date(culprit, "not_before")
+    return f"{_in_chain(culprit, facts)} is not valid before {begins}{our_clock(culprit, 'not_before')}"
 
 
 def _in_chain(culprit: dict[str, object] | None, facts: HandshakeFacts) -> str:
@@ -121,43 +138,37 @@ def _weak_key(facts: HandshakeFacts) -> str:
 
 def _refused_certificate(facts: HandshakeFacts) -> str:
     alert = facts.alert_received or alert_of_reason(facts.reason) or "no alert"
-    meaning = _ALERT_MEANINGS.get(alert, "")
+    meaning = CERTIFICATE_ALERTS.get(alert, "")
     return f"the peer refused our client certificate with the alert {alert}" + (f": {meaning}" if meaning else "")
 
 
-_ALERT_MEANINGS: Final = {
-    "unknown_ca": "it does not know who issued it",
-    "certificate_expired": "it takes it for expired",
-    "certificate_revoked": "it takes it for revoked",
-    "unsupported_certificate": "it is not made for a client, or of a kind that the peer does not take",
-    "bad_certificate": "it found it broken, or not valid yet",
-    "certificate_unknown": "it does not say why",
-    "access_denied": "it knows it and does not let it in",
-    "handshake_failure": "it does not say why",
-}
-
-
-def _closed_hints(facts: HandshakeFacts) -> tuple[str, ...]:
-    if facts.role == "server":
-        return ("a port check or a client that gave up does this",)
-    if facts.after_handshake:
+def _certificate_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    """What to do where the peer wants a certificate, or another one; who it accepts, where it has said so."""
+    accepted = [distinguished_name(name) for name in facts.authorities[:_NAMED]]
+    more = len(facts.authorities) - len(accepted)
+    named = "; ".join(accepted) + (f" and {more} more" if more > 0 else "")
+    whom = (f"it takes certificates issued by {named}",) if accepted else ()
+    if facts.client_certificate == "sent":
         return (
-            "the peer may have refused our client certificate, or its absence: see its log",
-            "give --cert and --key",
+            *whom,
+            "the peer must be given the authority that issued our certificate, or that certificate itself",
+            "or give another one with --cert and --key",
         )
-    return (
-        "the peer may speak plain DICOM at this port: try --no-tls",
-        "a firewall or a limit of the peer may end connections: see the peer's log",
-    )
+    return *whom, "give a certificate that the peer trusts with --cert and --key"
+
+
+_NAMED: Final = 3
 
 
 def _alert_cause(code: str) -> Cause:
     alert = code.removeprefix("alert-")
-    return Cause(
-        By.PEER,
-        _fixed(f"the peer ended the handshake with the alert {alert}"),
-        _hints("the peer's log says more about this alert"),
-    )
+    return Cause(By.PEER, lambda facts: alert_message(alert, facts), lambda facts: alert_hints(alert, facts))
+
+
+def _unknown_issuer(facts: HandshakeFacts) -> str:
+    identifier = issuer_key_identifier(facts)
+    key = f" (key identifier {identifier})" if identifier else ""
+    return _about(f"was issued by {{issuer}}{key}, whom we do not trust")(facts)
 
 
 def _anchor_hints(facts: HandshakeFacts) -> tuple[str, ...]:
@@ -181,63 +192,46 @@ _RENEW: Final = _hints("the owner of that certificate must renew it", "check the
 _REISSUE: Final = _hints("the owner of that certificate must have it issued anew")
 
 _CAUSES: Final[dict[str, Cause]] = {
-    "peer-speaks-plain-dicom": Cause(
-        By.NEITHER,
-        _fixed("the peer speaks plain DICOM at this port, not TLS"),
-        _hints("ask for the peer's TLS port, usually 2762", "or connect in clear with --no-tls"),
-    ),
+    "peer-speaks-plain-dicom": Cause(By.NEITHER, plain_dicom, plain_dicom_hints),
     "peer-speaks-http": Cause(
         By.NEITHER,
-        _fixed("the peer speaks HTTP at this port, not DICOM"),
-        _hints("this may be the port of a web interface: ask for the DICOM TLS port"),
+        by_role("the peer speaks HTTP at this port, not DICOM", "the client speaks HTTP, not TLS"),
+        hints_by_role(
+            ("this may be the port of a web interface: ask for the DICOM TLS port",),
+            ("a browser or a health check: give it another port",),
+        ),
     ),
     "peer-is-not-tls": Cause(
         By.NEITHER,
-        _fixed("the peer does not speak TLS at this port"),
-        _hints("check the port", "if it is plain DICOM, connect with --no-tls"),
+        by_role("the peer does not speak TLS at this port", "what the client sends is not TLS"),
+        hints_by_role(
+            ("check the port", "if it is plain DICOM, connect with --no-tls"),
+            ("a port scanner, or a device that speaks another protocol: check its port",),
+        ),
     ),
     "handshake-timeout": Cause(
         By.NEITHER,
-        _fixed("the TLS handshake was not finished in time"),
-        _hints(
-            "the peer may be busy, or may wait for plain DICOM at this port: try --no-tls",
-            "give a slow peer more time with --connect-timeout",
+        by_role("the TLS handshake was not finished in time", "the client did not finish the TLS handshake in time"),
+        hints_by_role(
+            (
+                "the peer may be busy, or may wait for plain DICOM at this port: try --no-tls",
+                "give a slow peer more time with --connect-timeout",
+            ),
+            ("the client or the network is slow, or a port check holds the connection",),
         ),
     ),
     "peer-closed": Cause(
         By.PEER,
-        lambda facts: (
-            "the peer closed the connection "
-            + ("right after" if facts.after_handshake else "during")
-            + " the TLS handshake, without an alert"
-        ),
-        _closed_hints,
+        went_away("closed"),
+        closed_hints,
     ),
     "connection-reset": Cause(
         By.PEER,
-        lambda facts: (
-            "the peer reset the connection "
-            + ("right after" if facts.after_handshake else "during")
-            + " the TLS handshake, without an alert"
-        ),
-        _closed_hints,
+        went_away("reset"),
+        closed_hints,
     ),
-    "no-shared-protocol": Cause(
-        By.PEER,
-        _fixed("the two sides have no TLS version in common"),
-        _hints(
-            "offer older versions with --profile bcp195-2015, or newer ones with --tls-max 1.3",
-            "better: let the peer be set to TLS 1.2 or 1.3",
-        ),
-    ),
-    "no-shared-cipher": Cause(
-        By.PEER,
-        _fixed("the two sides have no cipher suite in common"),
-        _hints(
-            "older devices want --profile bcp195-2015-nd or --profile aes",
-            "a peer with another type of key (RSA or EC) may want --profile bcp195-modified",
-        ),
-    ),
+    "no-shared-protocol": Cause(By.PEER, no_shared_protocol, older_devices),
+    "no-shared-cipher": Cause(By.PEER, no_shared_cipher, suite_hints),
     "unsafe-renegotiation": Cause(
         By.US,
         _fixed("the peer lacks secure renegotiation (RFC 5746), so we do not talk to it"),
@@ -248,7 +242,7 @@ _CAUSES: Final[dict[str, Cause]] = {
         lambda facts: f"the TLS handshake failed: {facts.reason or 'no reason given'}",
         _hints("the peer's log may say more"),
     ),
-    "unknown-issuer": Cause(By.US, _about("was issued by {issuer}, whom we do not trust"), _anchor_hints),
+    "unknown-issuer": Cause(By.US, _unknown_issuer, _anchor_hints),
     "incomplete-chain": Cause(
         By.US,
         _incomplete_chain,
@@ -327,7 +321,7 @@ _CAUSES: Final[dict[str, Cause]] = {
             else "the client sent no certificate, and we require one"
         ),
         lambda facts: (
-            ("give a certificate that the peer trusts with --cert and --key",)
+            _certificate_hints(facts)
             if facts.role == "client"
             else ("the device must be given a certificate, or serve be started with --client-auth optional",)
         ),
@@ -335,10 +329,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "client-certificate-refused": Cause(
         By.PEER,
         _refused_certificate,
-        _hints(
-            "the peer must be given the authority that issued our certificate, or that certificate itself",
-            "or give another one with --cert and --key",
-        ),
+        _certificate_hints,
     ),
 }
 

@@ -6,6 +6,10 @@ Decided by OpenSSL's reasons and verify codes and by the alerts on the wire, nev
 import re
 from typing import Final
 
+from dicomtls.certificates.distinguished import distinguished_name
+from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS
+from dicomtls.diagnosis.foreign import foreign_code
+from dicomtls.diagnosis.offers import offer_evidence
 from dicomtls.diagnosis.peer_certificate import describe_or_none, names_issuer_address
 from dicomtls.errors import By, HandshakeFacts
 
@@ -13,7 +17,7 @@ from dicomtls.errors import By, HandshakeFacts
 def classify(facts: HandshakeFacts) -> str:
     """The error code for the facts of a handshake that failed."""
     if facts.first_bytes:
-        return _foreign(facts.first_bytes)
+        return foreign_code(facts.first_bytes)
     if facts.timed_out:
         return "handshake-timeout"
     if facts.verify_code:
@@ -26,19 +30,6 @@ def classify(facts: HandshakeFacts) -> str:
 
 _CLOSED: Final = {"eof": "peer-closed", "reset": "connection-reset"}
 
-
-def _foreign(first_bytes: bytes) -> str:
-    if first_bytes[:4] in _HTTP_WORDS:
-        return "peer-speaks-http"
-    # The types of PDUs are 1 to 7, and the byte after them is reserved and zero.
-    is_pdu = 1 <= first_bytes[0] <= 7 and first_bytes[1:2] == b"\0"  # noqa: PLR2004 -- PS3.8 section 9.3.1
-    return "peer-speaks-plain-dicom" if is_pdu else "peer-is-not-tls"
-
-
-# Requests, answers, and pages without a status line, as some web servers answer what is no HTTP at all.
-_HTTP_WORDS: Final = frozenset(
-    {b"HTTP", b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"<!DO", b"<htm", b"<HTM"}
-)
 
 # X509_V_ERR_… of OpenSSL, which have not changed since 1.0.2.
 _VERIFY_CODES: Final = {
@@ -106,18 +97,8 @@ _REASONS: Final = {
     "BAD_SIGNATURE": "bad-signature",
 }
 
-_CERTIFICATE_ALERTS: Final = frozenset(
-    {
-        "bad_certificate",
-        "unsupported_certificate",
-        "certificate_revoked",
-        "certificate_expired",
-        "certificate_unknown",
-        "unknown_ca",
-        "access_denied",
-        "decrypt_error",
-    }
-)
+# Alert 40 is one about a certificate only where nothing else speaks against it.
+_CERTIFICATE_ALERTS: Final = frozenset(CERTIFICATE_ALERTS) - {"handshake_failure"}
 
 
 def alert_of_reason(reason: str | None) -> str | None:
@@ -179,5 +160,7 @@ def evidence_of(facts: HandshakeFacts) -> dict[str, object]:
         "protocol": facts.protocol,
         "client_certificate": facts.client_certificate,
         "after_handshake": facts.after_handshake,
+        "certificate_authorities": [distinguished_name(name) for name in facts.authorities] or None,
+        **offer_evidence(facts),
     }
     return {name: value for name, value in evidence.items() if value is not None}

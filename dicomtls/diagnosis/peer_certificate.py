@@ -1,9 +1,10 @@
 """The certificate in the facts of a failed handshake, read only when there is something to explain."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from itertools import chain
+from typing import Final
 
 from dicomtls.errors import HandshakeFacts, LocalError
 
@@ -50,6 +51,37 @@ def names_issuer_address(der: bytes) -> bool:
         return names_issuer_address(CertificateFields.parse(der))
     except (DERError, LocalError):
         return False
+
+
+def our_clock(culprit: dict[str, object] | None, which: str) -> str:
+    """How far a date lies from now, and what our clock says: often it is the clock that is wrong."""
+    try:
+        moment = datetime.fromisoformat(str((culprit or {})[which]))
+    except (KeyError, ValueError):
+        return ""
+    now = datetime.now(UTC)
+    far = f"{_span(abs(moment - now))} {'ago' if moment < now else 'from now'}"
+    return f" ({far}; our clock says {now:%Y-%m-%dT%H:%MZ})"
+
+
+def _span(length: timedelta) -> str:
+    hours = length // timedelta(hours=1)
+    if hours >= _HOURS_TO_COUNT:
+        return f"{length.days} days"
+    return f"{hours} hours" if hours > 1 else f"{length // timedelta(minutes=1)} minutes"
+
+
+_HOURS_TO_COUNT: Final = 48
+
+
+def issuer_key_identifier(facts: HandshakeFacts) -> str | None:
+    """The identifier of the key that signed the leaf, in hex; None where it names none."""
+    from dicomtls.certificates.fields import CertificateFields, issuer_key_identifier
+
+    try:
+        return issuer_key_identifier(CertificateFields.parse(facts.chain_der[0])) if facts.chain_der else None
+    except (ValueError, LocalError):
+        return None
 
 
 def names(facts: HandshakeFacts) -> str:

@@ -1,1 +1,1 @@
-"""The whole road to a peer, looked at stage by stage: where it ends, and why."""
+"""Looking at a peer beyond what an association needs: why it failed, stage by stage, and what would work."""

@@ -1,33 +1,102 @@
-"""Why a peer could not be reached, found out by looking further at it where that can tell more."""
+"""Why an attempt failed, after a second look at the peer where that can tell more than the failure itself did.
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+Each kind of failure has its own few questions (`negotiation`, `certificates`); a peer that keeps silent is asked
+nothing more, and nobody is asked with `follow_up` off. What was asked stands in the evidence.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
 
 from dicomtls.diagnosis import Diagnosis, diagnose
-from dicomtls.errors import DicomTLSError
-from dicomtls.peer import Peer
-from dicomtls.scu.settings import AssociationSettings
+from dicomtls.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    By,
+    DicomTLSError,
+    HandshakeError,
+    Interrupted,
+)
+from dicomtls.probe.certificates import look_at_own_certificate, look_at_peer_certificate
+from dicomtls.probe.hello import offer_everything
+from dicomtls.probe.inquiry import Inquiry
+from dicomtls.probe.negotiation import look_at_negotiation, look_in_clear
+from dicomtls.probe.target import Target
 from dicomtls.waiting import Interrupt
 
-if TYPE_CHECKING:
-    from dicomtls.tls import TLSSettings
+__all__ = ["Target", "explain"]
 
-
-@dataclass(frozen=True)
-class Target:
-    """Who was to be reached, and how."""
-
-    peer: Peer
-    tls: "TLSSettings | None"
-    settings: AssociationSettings
+_MAY_BE_IN_CLEAR = frozenset({"peer-is-not-tls", "peer-closed", "connection-reset"})
+_NEGOTIATION = frozenset({*_MAY_BE_IN_CLEAR, "no-shared-protocol", "no-shared-cipher", "tls-error"})
+_ABOUT_OURS = frozenset({"client-certificate-required", "client-certificate-refused"})
 
 
 def explain(
-    error: DicomTLSError,
-    target: Target,  # noqa: ARG001 -- the interface
-    *,
-    follow_up: bool = True,  # noqa: ARG001 -- the interface
-    interrupt: Interrupt | None = None,  # noqa: ARG001 -- the interface
+    error: DicomTLSError, target: Target, *, follow_up: bool = True, interrupt: Interrupt | None = None
 ) -> Diagnosis:
-    """Return why it failed."""
-    return diagnose(error)
+    """Diagnose a failure to reach `target`, with further attempts where they can tell more.
+
+    At most eleven, one after the other, within the target's connect timeout each; one of them in clear. None changes
+    anything at the peer. Raises nothing that a peer can cause; an interrupt ends the looking, not the diagnosis.
+    """
+    diagnosis = _with_titles(diagnose(error), error, target)
+    if not follow_up:
+        return diagnosis
+    inquiry = Inquiry(target, interrupt)
+    found = diagnosis
+    with suppress(Interrupted):
+        found = _look(error, diagnosis, inquiry)
+    if inquiry.log:
+        found = replace(found, evidence={**found.evidence, "follow_up": inquiry.log})
+    return found
+
+
+def _look(error: DicomTLSError, diagnosis: Diagnosis, inquiry: Inquiry) -> Diagnosis:
+    if isinstance(error, HandshakeError) and inquiry.target.tls is not None:
+        return _look_at_handshake(error, diagnosis, inquiry)
+    if inquiry.target.tls is None and isinstance(error, AssociationAborted) and error.source is None:
+        return _look_for_tls(diagnosis, inquiry)
+    return diagnosis
+
+
+def _look_at_handshake(error: HandshakeError, diagnosis: Diagnosis, inquiry: Inquiry) -> Diagnosis:
+    facts = error.facts
+    if facts.timed_out:
+        return diagnosis
+    if diagnosis.code in _ABOUT_OURS or facts.after_handshake:
+        return look_at_own_certificate(diagnosis, facts, inquiry)
+    if diagnosis.code in _MAY_BE_IN_CLEAR and not facts.chain_der:
+        found = look_in_clear(diagnosis, inquiry)
+        if found is not None:
+            return found
+    if diagnosis.code in _NEGOTIATION or diagnosis.code.startswith("alert-"):
+        return look_at_negotiation(diagnosis, facts, inquiry)
+    if diagnosis.by is By.US and facts.chain_der:
+        return look_at_peer_certificate(diagnosis, facts, inquiry)
+    return diagnosis
+
+
+def _look_for_tls(diagnosis: Diagnosis, inquiry: Inquiry) -> Diagnosis:
+    """We spoke in clear and the peer hung up without a word, as TLS servers do."""
+    answer = offer_everything(inquiry, tls13=False, server_name=None, alpn=())
+    if answer.chosen is None and answer.alert is None:
+        return diagnosis
+    message = "the peer speaks TLS at this port, and we spoke in clear"
+    return replace(diagnosis, code="peer-expects-tls", by=By.NEITHER, message=message, hints=("leave out --no-tls",))
+
+
+def _with_titles(diagnosis: Diagnosis, error: DicomTLSError, target: Target) -> Diagnosis:
+    """Name the AE titles that were used where a peer rejects because of them (PS3.8 table 9-21)."""
+    if not isinstance(error, AssociationRejected) or error.source != _SERVICE_USER:
+        return diagnosis
+    calling = target.settings.calling_ae_title
+    called = target.settings.called_ae_title or target.peer.called_ae_title
+    if error.reason == _CALLING_NOT_RECOGNIZED:
+        hint = f"we called ourselves {calling}: give a title that the peer knows with --calling-aet"
+    elif error.reason == _CALLED_NOT_RECOGNIZED:
+        hint = f"we called it {called}: give its own title with --called-aet, or as AET@HOST"
+    else:
+        return diagnosis
+    return replace(diagnosis, hints=(hint, "or let the peer's list of known AE titles be changed"))
+
+
+_SERVICE_USER, _CALLING_NOT_RECOGNIZED, _CALLED_NOT_RECOGNIZED = 1, 3, 7

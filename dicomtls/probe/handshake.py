@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from dicomtls.association.association import Association
     from dicomtls.diagnosis import Diagnosis
     from dicomtls.probe.contexts import Survey
-    from dicomtls.probe.explain import Target
+    from dicomtls.probe.target import Target
     from dicomtls.tls import Negotiated
 
 TIMES: Final = {"name": "resolve", "tcp": "connect", "tls": "handshake", "association": "associate", "echo": "echo"}
 """The stages in their order, each with what `Attempt.timing_ms` calls it."""
 _MOST_ADDRESSES: Final = 4
+_DEMANDED: Final = "client-certificate-required"
+# What `certificates` calls the same attempt after a refusal, and how `inquiry` says that it went well.
+_WITHOUT_OURS: Final = "without our certificate"
+_CONNECTS: Final = "it connects"
 
 
 class ClientAuthentication(StrEnum):
@@ -113,8 +117,8 @@ class _Walk:
             error = ended
             found.diagnosis = self._explained(ended)
         found.stages = tuple(_stages(attempt, self._details, error, found.diagnosis, in_clear=self._target.tls is None))
-        found.certificate_authorities, found.certificate_fits = self._authorities(attempt.negotiated, error)
-        found.client_authentication = _seen(self._target, attempt.negotiated, error)
+        found.certificate_authorities, found.certificate_fits = _authorities(attempt.negotiated, error)
+        found.client_authentication = _seen(self._target, attempt.negotiated, error, found.diagnosis)
         if error is None:
             self._look_further(with_contexts=with_contexts)
         return found
@@ -169,8 +173,7 @@ class _Walk:
         except DicomTLSError as ended:
             error = ended
         verdict = _without_certificate(attempt.negotiated, error)
-        outcome = "accepted" if error is None else _diagnose(error).code
-        self._found.follow_up.append({"attempt": "without a client certificate", "outcome": outcome})
+        self._found.follow_up.append({"attempt": _WITHOUT_OURS, "outcome": _words(error)})
         return verdict
 
     def _explained(self, error: DicomTLSError | OSError) -> "Diagnosis":
@@ -183,18 +186,6 @@ class _Walk:
             return explain(error, self._target, follow_up=self._may_follow_up, interrupt=interrupt)
         except Interrupted as ended:
             return _diagnose(ended)
-
-    def _authorities(
-        self, negotiated: "Negotiated | None", error: Exception | None
-    ) -> tuple[tuple[str, ...], bool | None]:
-        names = negotiated.authorities if negotiated else ()
-        if isinstance(error, HandshakeError):
-            names = error.facts.authorities or names
-        if not names:
-            return (), None
-        from dicomtls.certificates.distinguished import distinguished_name
-
-        return tuple(map(distinguished_name, names)), self._shared.fits(names)
 
 
 def _take_leave(association: "Association") -> None:
@@ -211,6 +202,14 @@ def _diagnose(error: DicomTLSError | OSError) -> "Diagnosis":
     from dicomtls.diagnosis import diagnose
 
     return diagnose(error)
+
+
+def _words(error: DicomTLSError | None) -> str:
+    """What came of a further attempt, as `inquiry` says it."""
+    if error is None:
+        return _CONNECTS
+    diagnosis = _diagnose(error)
+    return f"{diagnosis.code}: {diagnosis.message}"
 
 
 def _agreed(association: "Association") -> str:
@@ -289,17 +288,42 @@ def _has_shown_certificate(negotiated: "Negotiated | None") -> bool:
     return negotiated is not None and negotiated.client_certificate == "sent"
 
 
-def _seen(target: "Target", negotiated: "Negotiated | None", error: Exception | None) -> ClientAuthentication:
-    """What the first connection tells of client authentication."""
+def _authorities(negotiated: "Negotiated | None", error: Exception | None) -> tuple[tuple[str, ...], bool | None]:
+    """Whom the server accepts for clients, and whether what we sent leads to one of them."""
+    seen = error.facts if isinstance(error, HandshakeError) and error.facts.authorities else negotiated
+    if seen is None or not seen.authorities:
+        return (), None
+    from dicomtls.certificates.distinguished import distinguished_name
+    from dicomtls.probe.certificates import fits
+
+    return tuple(map(distinguished_name, seen.authorities)), fits(seen.own_chain, seen.authorities)
+
+
+def _seen(
+    target: "Target", negotiated: "Negotiated | None", error: Exception | None, diagnosis: "Diagnosis | None"
+) -> ClientAuthentication:
+    """What the first connection tells of client authentication, and what came of a look after its failure."""
     if target.tls is None:
         return ClientAuthentication.NONE
-    if isinstance(error, HandshakeError):
-        is_demanded = _diagnose(error).code == "client-certificate-required"
-        return ClientAuthentication.REQUIRED if is_demanded else ClientAuthentication.UNKNOWN
+    if isinstance(error, HandshakeError) and diagnosis is not None:
+        return _after_refusal(diagnosis)
     if negotiated is None or not _is_proven(negotiated, error):
         return ClientAuthentication.UNKNOWN
     asked = {"not requested": ClientAuthentication.NONE, "requested": ClientAuthentication.OPTIONAL}
     return asked.get(negotiated.client_certificate or "", ClientAuthentication.UNKNOWN)
+
+
+def _after_refusal(diagnosis: "Diagnosis") -> ClientAuthentication:
+    if diagnosis.code == _DEMANDED:
+        return ClientAuthentication.REQUIRED
+    told = diagnosis.evidence.get("follow_up")
+    for step in told if isinstance(told, list) else ():
+        if step.get("attempt") == _WITHOUT_OURS:
+            outcome = str(step.get("outcome"))
+            is_let_in, is_demanded = outcome == _CONNECTS, outcome.startswith(_DEMANDED)
+            if is_let_in or is_demanded:
+                return ClientAuthentication.OPTIONAL if is_let_in else ClientAuthentication.REQUIRED
+    return ClientAuthentication.UNKNOWN
 
 
 def _without_certificate(negotiated: "Negotiated | None", error: DicomTLSError | None) -> ClientAuthentication:

@@ -77,6 +77,7 @@ def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeErro
         client_certificate=negotiated.client_certificate,
         chain_der=negotiated.chain_der,
         authorities=negotiated.authorities,
+        own_chain=negotiated.own_chain,
     )
     _add_error(facts, error)
     return HandshakeError("the peer refused after the handshake", facts)
@@ -165,6 +166,7 @@ def _failure(error: OSError | None, stream: TLSStream, reference: str | None) ->
         reference_name=reference,
         chain_der=transcript.peer_chain,
         authorities=transcript.authorities,
+        own_chain=transcript.own_chain,
         client_hello=transcript.client_hello,
     )
     if transcript.is_flooded:

@@ -68,7 +68,8 @@ class Negotiated:
     `cipher` is IANA's name, `cipher_openssl` OpenSSL's; `group`, `client_certificate` are None where this Python
     does not tell. `verified` says whether the peer's certificate was checked and found good, `verified_by` how:
     "chain", "pin", or None. `name_matched` is None where there was no name to match. `chain_der` is what the
-    peer sent, leaf first; `authorities` the names (DER) of those that a server accepts for clients.
+    peer sent, leaf first; `authorities` the names (DER) of those that a server accepts for clients, `own_chain` what
+    we sent.
     """
 
     protocol: str
@@ -85,6 +86,7 @@ class Negotiated:
     peer: PeerCertificate | None
     chain_der: tuple[bytes, ...] = field(default=(), repr=False)
     authorities: tuple[bytes, ...] = field(default=(), repr=False)
+    own_chain: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def certificate_authorities(self) -> tuple[str, ...]:
@@ -115,6 +117,7 @@ def negotiated_from(
         peer=peer,
         chain_der=transcript.peer_chain or ((peer.der,) if peer else ()),
         authorities=transcript.authorities,
+        own_chain=transcript.own_chain,
     )
 
 

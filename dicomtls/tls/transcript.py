@@ -93,13 +93,13 @@ class Transcript:
     alert_received: str | None = None
     alert_sent: str | None = None
     certificate_requested: bool = False
-    certificate_sent: bool = False
     group: str | None = None
     client_hello: bytes = field(default=b"", repr=False)
     """The body of the last ClientHello, ours or the client's."""
     authorities: tuple[bytes, ...] = field(default=(), repr=False)
     """The names (DER) of the authorities that the server accepts for clients; empty where it named none."""
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    own_chain: tuple[bytes, ...] = field(default=(), repr=False)
     _records: int = 0
 
     @property
@@ -107,7 +107,7 @@ class Transcript:
         """One of "sent", "requested" (none was there to send), "not requested"; None where nothing was seen."""
         if not self._records:
             return None
-        sent = bool(self.peer_chain) if self.server_side else self.certificate_sent
+        sent = self.peer_chain if self.server_side else self.own_chain
         return "sent" if sent else "requested" if self.certificate_requested else "not requested"
 
     @property
@@ -140,8 +140,8 @@ class Transcript:
             chain = _chain(body, has_extensions=version == ssl.TLSVersion.TLSv1_3)
             if received:
                 self.peer_chain = chain
-            elif not self.server_side:
-                self.certificate_sent = bool(chain)
+            else:
+                self.own_chain = chain
         elif kind == SERVER_HELLO:
             self.group = _key_share_group(body) or self.group
         elif kind == _SERVER_KEY_EXCHANGE:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options.tls_shared import (
@@ -25,6 +25,12 @@ from dicomtls.cli.options.tls_shared import (
     WarnDays,
 )
 from dicomtls.cli.options.values import path_option
+
+if TYPE_CHECKING:
+    from dicomtls.peer import Peer
+    from dicomtls.probe.explain import Target
+    from dicomtls.scu import AssociationSettings
+    from dicomtls.tls import TLSSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +66,19 @@ class TLSOptions(SharedTLSOptions):
     no_alpn: NoALPN = False
     no_sni: Annotated[bool, option("--no-sni", panel=PANEL, help="do not send the server's name")] = False
     warn_days: WarnDays = 30
+    no_follow_up: Annotated[
+        bool, option("--no-follow-up", panel=PANEL, help="do not look at the peer again after a failure")
+    ] = False
     no_tls: NoTLS = False
     from_environment: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def follow_up(self, peer: "Peer", tls: "TLSSettings | None", settings: "AssociationSettings") -> "Target | None":
+        """Whom to look at again after a failure, and how; None where that is not wanted."""
+        if self.no_follow_up:
+            return None
+        from dicomtls.probe.target import Target
+
+        return Target(peer, tls, settings)
 
     def _own_settings(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ PANEL = "TLS"
 Contradiction: TypeAlias = tuple[bool, str, str]
 """Whether it is there, what it is, and what to do instead."""
 
-_NOT_ABOUT_TLS = frozenset({"no_tls", "warn_days", "from_environment"})
+_NOT_ABOUT_TLS = frozenset({"no_tls", "no_follow_up", "warn_days", "from_environment"})
 
 
 def _profile_names(incomplete: str) -> list[tuple[str, str]]:

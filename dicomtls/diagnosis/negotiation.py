@@ -1,0 +1,106 @@
+"""What to say where no TLS came about, before any certificate was looked at: versions, suites, another protocol."""
+
+from collections.abc import Callable
+
+from dicomtls.diagnosis.foreign import calling_ae_title
+from dicomtls.diagnosis.offers import suites_offered, versions_offered
+from dicomtls.errors import HandshakeFacts
+
+
+def by_role(client: str, server: str) -> Callable[[HandshakeFacts], str]:
+    """One message for each role."""
+    return lambda facts: client if facts.role == "client" else server
+
+
+def hints_by_role(client: tuple[str, ...], server: tuple[str, ...]) -> Callable[[HandshakeFacts], tuple[str, ...]]:
+    """Hints for each role."""
+    return lambda facts: client if facts.role == "client" else server
+
+
+def plain_dicom(facts: HandshakeFacts) -> str:
+    """A peer or a client that speaks DICOM in clear; which of a server's clients it is, where it has said so."""
+    if facts.role == "client":
+        return "the peer speaks plain DICOM at this port, not TLS"
+    calling = calling_ae_title(facts.first_bytes)
+    return "the client speaks plain DICOM, not TLS" + (f": its calling AE title is {calling}" if calling else "")
+
+
+def plain_dicom_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    """What to do about it."""
+    if facts.role == "client":
+        return (
+            "ask for the peer's TLS port, usually 2762",
+            "or connect in clear with --no-tls, in place of the other TLS options",
+        )
+    return (
+        "switch on TLS in the device, or send it to a port where plain DICOM is expected",
+        "serve speaks it on a port of its own with --no-tls",
+    )
+
+
+def no_shared_protocol(facts: HandshakeFacts) -> str:
+    """What was offered, and nothing of it taken."""
+    offered = versions_offered(facts)
+    if facts.role == "server":
+        return "the client offers no TLS version that we take" + (f": {offered}" if offered else "")
+    return "the peer takes none of the TLS versions that we offer" + (f": {offered}" if offered else "")
+
+
+def older_devices(facts: HandshakeFacts) -> tuple[str, ...]:
+    """What to do where the versions differ."""
+    if facts.role == "server":
+        return (
+            "better: let the device be set to TLS 1.2 or 1.3",
+            "an old device needs serve started with --profile bcp195-2015",
+        )
+    return (
+        "offer older versions with --profile bcp195-2015, or newer ones with --tls-max 1.3",
+        "better: let the peer be set to TLS 1.2 or 1.3",
+    )
+
+
+def no_shared_cipher(facts: HandshakeFacts) -> str:
+    """Which suites were offered, and none of them taken."""
+    offered = suites_offered(facts)
+    if facts.role == "server":
+        return "the client offers no cipher suite that we take" + (f": {offered}" if offered else "")
+    return "the peer takes none of the cipher suites that we offer" + (f": {offered}" if offered else "")
+
+
+def suite_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    """What to do where the suites differ."""
+    if facts.role == "server":
+        return (
+            "older devices want serve started with --profile bcp195-2015-nd or --profile aes",
+            "a device for the other type of key (RSA or EC) wants a second --cert and --key",
+        )
+    return (
+        "older devices want --profile bcp195-2015-nd or --profile aes",
+        "a peer with another type of key (RSA or EC) may want --profile bcp195-modified",
+    )
+
+
+def closed_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    """What may be behind an end without an alert."""
+    if facts.role == "server":
+        return ("a port check or a client that gave up does this",)
+    if facts.after_handshake:
+        return (
+            "the peer may have refused our client certificate, or its absence: see its log",
+            "give --cert and --key",
+        )
+    return (
+        "the peer may speak plain DICOM at this port: try --no-tls",
+        "a firewall or a limit of the peer may end connections: see the peer's log",
+    )
+
+
+def went_away(how: str) -> Callable[[HandshakeFacts], str]:
+    """A message about an end without an alert; `how` is "closed" or "reset"."""
+
+    def message(facts: HandshakeFacts) -> str:
+        who = "peer" if facts.role == "client" else "client"
+        when = "right after" if facts.after_handshake else "during"
+        return f"the {who} {how} the connection {when} the TLS handshake, without an alert"
+
+    return message

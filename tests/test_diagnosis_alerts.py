@@ -1,0 +1,40 @@
+"""dicomtls.diagnosis.alerts: every alert says what it means, to either side."""
+
+import pytest
+
+from dicomtls.diagnosis import diagnose
+from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS, alert_hints, alert_message
+from dicomtls.errors import HandshakeError, HandshakeFacts
+from dicomtls.tls.transcript import ALERTS
+
+
+@pytest.mark.parametrize("alert", ALERTS.values())
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_alert_is_named_and_something_can_be_done(alert: str, role: str) -> None:
+    """By its RFC spelling; what has no meaning here stands alone."""
+    facts = HandshakeFacts(role=role, alert_received=alert)
+    assert alert in alert_message(alert, facts)
+    assert alert_hints(alert, facts)
+
+
+@pytest.mark.parametrize("alert", sorted(CERTIFICATE_ALERTS.keys() - {"handshake_failure"}))
+def test_server_is_told_that_its_certificate_was_refused(alert: str) -> None:
+    """Which of our clients does not trust us, and why; to a client the same alert is about its own."""
+    server = diagnose(HandshakeError("x", HandshakeFacts(role="server", alert_received=alert)))
+    assert server.code == f"alert-{alert}"
+    assert server.message.startswith(f"the client refused our certificate with the alert {alert}: ")
+    client = diagnose(HandshakeError("x", HandshakeFacts(alert_received=alert, client_certificate="sent")))
+    assert client.message.startswith(f"the peer refused our client certificate with the alert {alert}: ")
+
+
+@pytest.mark.parametrize(
+    ("alert", "option"), [("unrecognized_name", "--no-sni"), ("no_application_protocol", "--no-alpn")]
+)
+def test_alert_about_an_extension_names_the_option(alert: str, option: str) -> None:
+    """The first hint is what to try."""
+    assert option in diagnose(HandshakeError("x", HandshakeFacts(alert_received=alert))).hints[0]
+
+
+def test_unknown_alert_stays_as_it_is() -> None:
+    """Nothing is made up."""
+    assert alert_message("199", HandshakeFacts()) == "the peer ended the handshake with the alert 199"
