@@ -20,12 +20,14 @@ _MOST_AUTHORITIES = 5
 def tree(title: str, result: "ProbeResult") -> Iterator[Line]:
     """Show the stages with a mark, the time and a fact each, and below them what they brought to light."""
     yield (Styled(title, Style.STRONG),)
+    failed = next((stage.name for stage in result.stages if stage.ok is False), "tls")
     for stage in result.stages:
         yield from _stage(stage, result.diagnosis)
         if stage.name == "tls":
             yield from ((_BEYOND_TIME, *parts) for parts in _about_tls(result))
-    for step in follow_ups(result):
-        yield f"{_BEYOND_TIME}looked further: {step['attempt']}: {step['outcome']}"
+        if stage.name == failed:
+            for step in follow_ups(result):
+                yield f"{_BEYOND_TIME}looked further: {step['attempt']}: {step['outcome']}"
     if result.contexts is not None:
         yield from _contexts(result.contexts)
 
@@ -96,10 +98,11 @@ def _client_authentication(result: "ProbeResult") -> str | None:
     if word == "none":
         return "client authentication: none, it asks for no certificate"
     sent = negotiated is not None and negotiated.client_certificate == "sent"
-    taken = sent and any(stage.ok for stage in result.stages if stage.name == "tls")
-    return (
-        f"client authentication: {word}, {'ours was taken' if taken else 'ours was sent' if sent else 'none was sent'}"
-    )
+    went_well = any(stage.ok for stage in result.stages if stage.name == "tls")
+    ours = "none was sent" if not sent else "ours was taken" if went_well else "ours was sent"
+    if word == "unknown" and sent:
+        word = "asked for, whether required is not known"
+    return f"client authentication: {word}, {ours}"
 
 
 def _who_is_authenticated(result: "ProbeResult") -> str:
