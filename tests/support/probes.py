@@ -10,6 +10,7 @@ from dicomtls.probe.handshake import ClientAuthentication, ProbeResult, StageRes
 from dicomtls.probe.target import Target
 from dicomtls.scu import AssociationSettings, Attempt
 from dicomtls.tls import Negotiated, PeerCertificate, TLSSettings
+from tests.support.handshakes import negotiated_facts
 
 ROAD = ("name", "tcp", "tls", "association", "echo")
 HOSTILE = 'PACS"<&>\x1b[31m\n\x00\u202e'
@@ -28,21 +29,7 @@ CERTIFICATE = PeerCertificate(
 
 def negotiated(**changes: Any) -> Negotiated:
     """What TLS 1.3 with both certificates comes to."""
-    facts: dict[str, Any] = {
-        "protocol": "TLSv1.3",
-        "cipher": "TLS_AES_256_GCM_SHA384",
-        "cipher_openssl": "TLS_AES_256_GCM_SHA384",
-        "bits": 256,
-        "group": "x25519",
-        "alpn": None,
-        "resumed": False,
-        "client_certificate": "sent",
-        "verified": True,
-        "verified_by": "chain",
-        "name_matched": True,
-        "peer": CERTIFICATE,
-    }
-    return Negotiated(**{**facts, **changes})
+    return negotiated_facts(**{"group": "x25519", "peer": CERTIFICATE, "chain_der": (), **changes})
 
 
 def refusal(code: str = "client-certificate-required", **changes: Any) -> Diagnosis:
