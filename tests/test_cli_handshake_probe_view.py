@@ -7,7 +7,7 @@ import pytest
 
 from dicomtls.cli.handshake_probe_view import follow_ups, sop_class_count, tree, verdict, warnings
 from dicomtls.cli.text import Line, render
-from dicomtls.errors import AssociationAborted, By
+from dicomtls.errors import AssociationAborted, By, Stage
 from dicomtls.probe.contexts import Survey
 from dicomtls.probe.handshake import ClientAuthentication, ProbeResult
 from dicomtls.tls import TLSSettings
@@ -52,12 +52,21 @@ def test_road_that_ends_shows_who_refused_and_what_was_tried_there() -> None:
     ]
 
 
+def test_further_attempt_at_a_peer_that_works_is_told_by_its_code() -> None:
+    """It was only to see whether the peer insists on our certificate; what that means stands above it."""
+    step = {"attempt": "without ours", "outcome": "client-certificate-required: a whole sentence"}
+    assert (
+        shown(good_result(follow_up=[step]))[6].strip() == "looked further: without ours: client-certificate-required"
+    )
+
+
 @pytest.mark.parametrize(
     ("by", "expected"), [(By.US, "x, refused by us"), (By.PEER, "x, refused by the peer"), (By.NEITHER, "x")]
 )
 def test_failed_stage_says_who_refused(by: By, expected: str) -> None:
-    """Nobody did where there was no answer."""
+    """Nobody did where there was no answer, or where it is for us to mend."""
     assert shown(failed_result(diagnosis=refusal("x", by=by)))[3].endswith(f"  {expected}")
+    assert shown(failed_result(diagnosis=refusal("x", by=by, stage=Stage.LOCAL)))[3].endswith("  x")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,28 @@ def test_bar_of_many_peers_counts_those_that_failed(use_terminal: Callable[[], T
     assert terminal.getvalue().endswith("\x1b[2K")
 
 
+def test_bar_of_many_peers_appears_before_the_first_is_done(use_terminal: Callable[[], Terminal]) -> None:
+    """A silent one must not look like a program that hangs; once closed no bar appears any more."""
+    terminal = use_terminal()
+    bar = PeerCount(Output("handshake-probe"), peers=3)
+    assert bar._timer is not None
+    bar._timer.join(20)
+    bar.close()
+    assert "0/3" in terminal.getvalue()
+    shown = terminal.getvalue()
+    bar.advance(has_failed=False)
+    assert terminal.getvalue() == shown
+
+
+def test_one_peer_has_no_bar(use_terminal: Callable[[], Terminal]) -> None:
+    """There is nothing to count."""
+    terminal = use_terminal()
+    bar = PeerCount(Output("handshake-probe"), peers=1)
+    bar.advance(has_failed=True)
+    bar.close()
+    assert terminal.getvalue() == ""
+
+
 @pytest.mark.parametrize("output", [Output("store", quiet=True), Output("store", json=True)])
 def test_no_bar_is_shown_where_none_is_wanted(use_terminal: Callable[[], Terminal], output: Output) -> None:
     """Neither with `--quiet` nor with `--json`."""

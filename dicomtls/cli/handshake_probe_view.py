@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dicomtls.cli.sentences import certificate_phrases, expiry_warning, join
 from dicomtls.cli.text import Line, Style, Styled
-from dicomtls.errors import By
+from dicomtls.errors import By, Stage
 
 if TYPE_CHECKING:
     from dicomtls.diagnosis import Diagnosis
@@ -26,8 +26,7 @@ def tree(title: str, result: "ProbeResult") -> Iterator[Line]:
         if stage.name == "tls":
             yield from ((_BEYOND_TIME, *parts) for parts in _about_tls(result))
         if stage.name == failed:
-            for step in follow_ups(result):
-                yield f"{_BEYOND_TIME}looked further: {step['attempt']}: {step['outcome']}"
+            yield from (f"{_BEYOND_TIME}looked further: {step}" for step in _steps(result))
     if result.contexts is not None:
         yield from _contexts(result.contexts)
 
@@ -58,6 +57,13 @@ def follow_ups(result: "ProbeResult") -> list[Mapping[str, object]]:
     return [*result.follow_up, *(told if isinstance(told, list) else [])]
 
 
+def _steps(result: "ProbeResult") -> Iterator[str]:
+    """Each further attempt in words; where all went well, what came of it needs no explanation."""
+    for step in follow_ups(result):
+        outcome = str(step["outcome"])
+        yield f"{step['attempt']}: {outcome if result.diagnosis else outcome.partition(': ')[0]}"
+
+
 def sop_class_count(survey: "Survey") -> str:
     """How many SOP classes the peer accepts."""
     return _count(len(survey.accepted), "SOP class")
@@ -70,7 +76,8 @@ def _stage(stage: "StageResult", diagnosis: "Diagnosis | None") -> Iterator[Line
 
 
 def _why(diagnosis: "Diagnosis") -> str:
-    who = {By.US: ", refused by us", By.PEER: ", refused by the peer"}
+    # An interrupt or an option that means nothing is ours, too, but no refusal.
+    who = {} if diagnosis.stage is Stage.LOCAL else {By.US: ", refused by us", By.PEER: ", refused by the peer"}
     return f"{diagnosis.code}{who.get(diagnosis.by, '')}"
 
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock, Timer
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -91,18 +92,40 @@ class Progress(_LateBar):
 
 
 class PeerCount(_LateBar):
-    """How many peers have been looked at, and how many of them failed."""
+    """How many of several peers have been looked at, and how many of them failed.
+
+    It appears by itself, since the first of them may keep us waiting.
+    """
 
     def __init__(self, output: Output, *, peers: int) -> None:
         super().__init__(output, total=peers)
         self._done = 0
         self._failed = 0
+        self._lock = Lock()
+        self._timer: Timer | None = None
+        if output.shows_progress and peers > 1:
+            self._timer = Timer(_QUIET_TIME, self._show)
+            self._timer.daemon = True
+            self._timer.start()
 
     def advance(self, *, has_failed: bool) -> None:
         """Add one."""
         self._done += 1
         self._failed += has_failed
-        self._draw(self._done, self._failed)
+        if self._timer is not None:
+            self._show()
+
+    def close(self) -> None:
+        """Take the bar off the terminal, and let none appear any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            super().close()
+            self._appears = float("inf")
+
+    def _show(self) -> None:
+        with self._lock:
+            self._draw(self._done, self._failed)
 
     def _columns(self) -> "list[ProgressColumn]":
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
