@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from dicomtls.association.association import Association
+from dicomtls.association.negotiation import answer
+from dicomtls.association.pdu import AssociateRequest, decode, encode
 from dicomtls.association.user_information import IdentityKind, UserIdentity
 from dicomtls.errors import UsageError
 from dicomtls.peer import Peer
@@ -30,6 +32,7 @@ from tests.support.servers import (
     RunningServer,
     acceptor,
     client_tls,
+    open_policy,
     our_server,
     server_tls,
 )
@@ -297,9 +300,10 @@ def _http(connection: socket.socket) -> None:
 
 def test_http_behind_tls_fails_the_association(pki: PKI) -> None:
     """TLS is as it should be, and it is not DICOM that speaks through it."""
-    with tls_raw_server(server_context(pki), _http) as server:
+    with tls_raw_server(server_context(pki, client_auth=ssl.CERT_NONE), _http) as server:
         result = probed("localhost", server.port, client_tls(pki), follow_up=False)
     assert (marks(result), code(result)) == ([True, True, True, False, None], "peer-speaks-http")
+    assert result.client_authentication is ClientAuthentication.NONE
 
 
 def _aborting(association: Association) -> None:
@@ -319,6 +323,22 @@ def test_echo_that_fails_is_the_last_stage(script: Callable[[Association], None]
     with acceptor(script) as peer:
         result = probed(peer.peer.host, peer.peer.port)
     assert (marks(result), code(result)) == ([True, True, True, False], expected)
+
+
+def _leaving(connection: socket.socket) -> None:
+    received = receive_pdu(connection)
+    proposal = decode(received[0], memoryview(received)[6:])
+    assert isinstance(proposal, AssociateRequest)
+    connection.sendall(encode(answer(proposal, open_policy())))
+    receive_pdu(connection)
+
+
+def test_peer_that_goes_away_in_the_echo_has_told_what_it_asks_of_clients(pki: PKI) -> None:
+    """It had associated by then, so the handshake was proven whatever its last word was."""
+    with tls_raw_server(server_context(pki, client_auth=ssl.CERT_NONE), _leaving) as server:
+        result = probed("localhost", server.port, client_tls(pki), follow_up=False)
+    assert (marks(result), code(result)) == ([True] * 4 + [False], "association-aborted")
+    assert result.client_authentication is ClientAuthentication.NONE
 
 
 def test_goodbye_that_fails_changes_nothing() -> None:

@@ -1,5 +1,6 @@
 """Where the results of handshake-probe go, as they come and at the end: one peer's, or those of many."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -29,15 +30,12 @@ EMPTY: Mapping[str, object] = {
 class Sink:
     """Takes results: to stdout at once, or into a file at the end, whole."""
 
-    def __init__(self, output: Output, path: Path | None) -> None:
-        self._output = output
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self._parts: list[str] = []
 
     def line(self, line: Line) -> None:
         """Take one line for people."""
-        import sys
-
         colour = self._path is None and wants_colour(sys.stdout)
         self.text(render(line, colour=colour) + "\n")
 
@@ -68,7 +66,7 @@ class ProbeReport:
     def __init__(self, output: Output, form: str, path: Path | None, *, peers: int, warn_days: int) -> None:
         self._output = output
         self._form = form
-        self._sink = Sink(output, path)
+        self._sink = Sink(path)
         self._peers = peers
         self._warn_days = warn_days
         self._results: dict[int, tuple[str, ProbeResult]] = {}

@@ -118,7 +118,7 @@ class _Walk:
             found.diagnosis = self._explained(ended)
         found.stages = tuple(_stages(attempt, self._details, error, found.diagnosis, in_clear=self._target.tls is None))
         found.certificate_authorities, found.certificate_fits = _authorities(attempt.negotiated, error)
-        found.client_authentication = _seen(self._target, attempt.negotiated, error, found.diagnosis)
+        found.client_authentication = _seen(self._target, attempt, error, found.diagnosis)
         if error is None:
             self._look_further(with_contexts=with_contexts)
         return found
@@ -300,14 +300,15 @@ def _authorities(negotiated: "Negotiated | None", error: Exception | None) -> tu
 
 
 def _seen(
-    target: "Target", negotiated: "Negotiated | None", error: Exception | None, diagnosis: "Diagnosis | None"
+    target: "Target", attempt: Attempt, error: Exception | None, diagnosis: "Diagnosis | None"
 ) -> ClientAuthentication:
     """What the first connection tells of client authentication, and what came of a look after its failure."""
     if target.tls is None:
         return ClientAuthentication.NONE
-    if isinstance(error, HandshakeError) and diagnosis is not None:
+    if isinstance(error, HandshakeError) and not error.facts.first_bytes and diagnosis is not None:
         return _after_refusal(diagnosis)
-    if negotiated is None or not _is_proven(negotiated, error):
+    negotiated, has_associated = attempt.negotiated, TIMES["echo"] in attempt.timing_ms
+    if negotiated is None or not (has_associated or _is_proven(negotiated, error)):
         return ClientAuthentication.UNKNOWN
     asked = {"not requested": ClientAuthentication.NONE, "requested": ClientAuthentication.OPTIONAL}
     return asked.get(negotiated.client_certificate or "", ClientAuthentication.UNKNOWN)
