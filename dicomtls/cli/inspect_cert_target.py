@@ -10,7 +10,7 @@ from dicomtls.cli.inspect_cert_folder import Row, table
 from dicomtls.cli.inspect_cert_view import inspection_lines, other_lines
 from dicomtls.cli.output import Output
 from dicomtls.cli.running import Report, interruptible, run
-from dicomtls.errors import CredentialError, ExitStatus, NetworkError, UsageError
+from dicomtls.errors import CredentialError, ExitStatus, HandshakeError, NetworkError, UsageError
 from dicomtls.peer import DEFAULT_CALLING_AE_TITLE, Peer
 
 if TYPE_CHECKING:
@@ -113,6 +113,10 @@ class Inspector:
                 if error.code != "name-not-found":
                     raise
                 error.hints = (*error.hints, f"if a file was meant: there is none named {target}")
+                raise
+            except HandshakeError as error:
+                # What an echo would be told to try are options that this command does not have.
+                error.hints = (f"handshake-probe finds out more: dicomtls handshake-probe {target}",)
                 raise
         host = self.host or attempt.peer.host
         inspection = self._inspection(chain, host=host, purpose=self.purpose or "server", is_peer=True)

@@ -8,8 +8,6 @@ from dicomtls.certificates.cases.forging import with_bad_signature
 from dicomtls.certificates.cases.workshop import RevocationList, Workshop
 
 _DAY = timedelta(days=1)
-_REFUSED = "certificate-refused"
-"""There is no code for it: no certificate is at fault, and no list is missing or old."""
 
 
 def revocation(shop: Workshop) -> Iterator[Case]:
@@ -30,7 +28,7 @@ def revocation(shop: Workshop) -> Iterator[Case]:
             ("revoked", "its serial number is on the revocation list", "revoked", revoked[purpose], current),
             ("crl-expired", "the revocation list should have been replaced a month ago", "crl-expired", leaf, expired),
             ("crl-early", "the revocation list is from next month", "crl-expired", leaf, early),
-            ("crl-forged", "one bit of the revocation list's signature is wrong", _REFUSED, leaf, forged),
+            ("crl-forged", "one bit of the revocation list's signature is wrong", "bad-signature", leaf, forged),
             ("crl-missing", "the revocation list given is of another authority", "crl-missing", leaf, lower),
         ):
             yield Case(name, title, code, (der,), root, purpose=purpose, host=host, crl=crl)
