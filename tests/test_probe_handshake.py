@@ -2,9 +2,8 @@
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ from dicomtls.waiting import Interrupt
 from tests.support.messages import echo_response
 from tests.support.peers import openssl_s_server
 from tests.support.pki import PKI, server_context
-from tests.support.raw import RawServer, raw_server, receive_pdu, receive_until_end, tls_raw_server
+from tests.support.raw import raw_server, receive_pdu, receive_until_end, tls_raw_server
+from tests.support.relays import relayed
 from tests.support.servers import (
     CT,
     VERIFICATION,
@@ -40,7 +40,6 @@ from tests.support.servers import (
 ROAD = ("name", "tcp", "tls", "association", "echo")
 VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
 SHORT = 0.3
-PATIENCE = 10.0
 IDENTITY_ITEM = 10
 """Bytes of a user identity besides its fields (PS3.7 table D.3-14)."""
 
@@ -76,60 +75,6 @@ def receive_and_answer(association: Association, status: int = 0, *, awaits_rele
     association.send(message.context.context_id, echo_response(message.command.message_id, status))
     if awaits_release:
         assert association.receive() is None
-
-
-class Relay:
-    """Hands connections on to `address`, the first `most` of them, and sees whether there is ever more than one."""
-
-    def __init__(self, address: tuple[str, int], most: int) -> None:
-        self._address = address
-        self._most = most
-        self._changed = threading.Condition()
-        self._open = 0
-        self.count = 0
-        self.has_overlap = False
-
-    def __call__(self, near: socket.socket) -> None:
-        """Serve one connection; what comes after the last one is taken, and not answered."""
-        with self._changed:
-            self.count += 1
-            # The end of the one before may be on its way still.
-            self.has_overlap |= not self._changed.wait_for(lambda: not self._open, PATIENCE)
-            self._open += 1
-            is_silent = self.count > self._most
-        if is_silent:
-            receive_until_end(near)
-        else:
-            self._hand_on(near)
-        self._end()
-
-    def _hand_on(self, near: socket.socket) -> None:
-        with socket.create_connection(self._address) as far:
-            back = threading.Thread(target=_pump, args=(far, near), daemon=True)
-            back.start()
-            _pump(near, far)
-            back.join()
-
-    def _end(self) -> None:
-        with self._changed:
-            self._open -= 1
-            self._changed.notify_all()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
-
-
-@contextmanager
-def relayed(server: RunningServer, most: int = 99) -> Iterator[tuple[RawServer, Relay]]:
-    """A way to a server that counts."""
-    relay = Relay(server.address, most)
-    with raw_server(relay) as listening:
-        yield listening, relay
 
 
 @contextmanager
@@ -269,6 +214,13 @@ def test_name_that_cannot_be_found_fails_the_first_stage(pki: PKI) -> None:
     assert (marks(result), code(result)) == ([False, None, None, None, None], "name-not-found")
 
 
+def test_name_without_an_address_fails_the_first_stage_too(pki: PKI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though it was found."""
+    monkeypatch.setattr("dicomtls.scu.attempt.resolve", lambda *_: [])
+    result = probed("empty.example", 2762, client_tls(pki))
+    assert (marks(result), code(result)) == ([False, None, None, None, None], "name-not-found")
+
+
 def test_port_without_listener_fails_the_second_stage(pki: PKI) -> None:
     """The address is known by then."""
     with raw_server(receive_until_end) as server:
@@ -365,6 +317,17 @@ def test_interrupt_keeps_what_was_learnt(pki: PKI) -> None:
     with tls_raw_server(server_context(pki), interrupting) as server:
         result = probed("localhost", server.port, client_tls(pki), interrupt=interrupt)
     assert (marks(result), code(result)) == ([True, True, None, False, None], "interrupted")
+    interrupt.close()
+
+
+def test_interrupt_of_a_further_attempt_leaves_the_stages_as_they_were(pki: PKI, tmp_path: Path) -> None:
+    """The peer works; whether it insists on our certificate was not found out."""
+    interrupt = Interrupt()
+    with tls_server(pki, tmp_path) as server, relayed(server, most=1) as (way, relay):
+        relay.on_silence = interrupt.set
+        result = probed("localhost", way.port, client_tls(pki), interrupt=interrupt)
+    assert (marks(result), code(result)) == ([True] * 5, "interrupted")
+    assert result.client_authentication is ClientAuthentication.UNKNOWN
     interrupt.close()
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from dicomtls.waiting import Interrupt
 
 _EXAMPLES = (
-    "dicomtls handshake-probe PACS@pacs.example --ca hospital-ca.pem --cert ws1.pem --key ws1.key",
-    "dicomtls handshake-probe pacs.example ct1.example ct2.example:11112 --ca ca.pem --json",
-    "dicomtls handshake-probe --targets peers.txt --ca ca.pem --format junit --output probe.xml",
+    "dicomtls handshake-probe PACS@pacs.example --ca ca.pem --cert ws1.pem",
+    "dicomtls handshake-probe pacs.example ct1.example:11112 --ca ca.pem --json",
+    "dicomtls handshake-probe --targets peers.txt --format junit --output p.xml",
 )
 
 

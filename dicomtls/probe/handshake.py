@@ -182,10 +182,7 @@ class _Walk:
         from dicomtls.probe.explain import explain  # only a failure needs what it looks further with
 
         interrupt = self._requestor.interrupt
-        try:
-            return explain(error, self._target, follow_up=self._may_follow_up, interrupt=interrupt)
-        except Interrupted as ended:
-            return _diagnose(ended)
+        return explain(error, self._target, follow_up=self._may_follow_up, interrupt=interrupt)
 
 
 def _take_leave(association: "Association") -> None:
