@@ -1,5 +1,6 @@
 """`dicomtls certgen ca`: a certificate authority, by itself or below another."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,7 @@ def ca(
         lines = (
             "  for all sides   ca.pem: the CA that they trust",
             "  for nobody      ca.key: whoever has it can be anybody",
-            f"next: dicomtls certgen issue --ca-dir {writing.out} --name NAME --host HOST",
+            f"next: dicomtls certgen issue --ca-dir {shlex.quote(str(writing.out))} --name NAME --host HOST",
         )
         tell(report, out, "ca", files, {"ca": made.der}, lines)
 

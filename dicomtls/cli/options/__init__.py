@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dicomtls.cli.options.association import AssociationOptions
-    from dicomtls.cli.options.certgen import AuthorityOptions, NewKeyOptions, WritingOptions
+    from dicomtls.cli.options.certgen import AuthorityOptions, NamesOptions, NewKeyOptions, WritingOptions
     from dicomtls.cli.options.output import OutputOptions
     from dicomtls.cli.options.passphrase import NewPassphraseOptions
     from dicomtls.cli.options.probe import ProbeOutputOptions, ProbingOptions
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AssociationOptions",
     "AuthorityOptions",
+    "NamesOptions",
     "NewKeyOptions",
     "NewPassphraseOptions",
     "OutputOptions",
@@ -32,6 +33,7 @@ __all__ = [
 _HOMES = {
     "AssociationOptions": "association",
     "AuthorityOptions": "certgen",
+    "NamesOptions": "certgen",
     "NewKeyOptions": "certgen",
     "NewPassphraseOptions": "passphrase",
     "OutputOptions": "output",

@@ -32,16 +32,27 @@ class AuthorityOptions:
         option("--ca-passphrase-env", metavar="NAME", panel=_CA, help="variable with it (else asked on the terminal)"),
     ] = None
 
-    def load(self) -> "Authority":
-        """Open the CA; raises `CredentialError`, `UsageError`."""
+    def load(self, *, today: bool = True) -> "Authority":
+        """Open the CA, which has to be valid `today` to issue; raises `CredentialError`, `UsageError`."""
         from dicomtls.certificates.authority import Authority
 
         try:
-            return Authority.load(self.ca_dir, passphrase_source(self.ca_passphrase_file, self.ca_passphrase_env))
+            source = passphrase_source(self.ca_passphrase_file, self.ca_passphrase_env)
+            return Authority.load(self.ca_dir, source, today=today)
         except CredentialError as error:
             if error.code == "passphrase-needed":
                 error.hints = ("give it with --ca-passphrase-file PATH or --ca-passphrase-env NAME",)
             raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamesOptions:
+    """What peers call the device by."""
+
+    host: Annotated[
+        tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the device; repeatable")
+    ] = ()
+    uri: Annotated[tuple[str, ...], option("--uri", metavar="URI", help="a URI to name it by; repeatable")] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
