@@ -1,9 +1,13 @@
 """The options of `handshake-probe`; where they are used as users do is in test_cli_handshake_probe."""
 
 import io
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dicomtls.cli.options import AssociationOptions
 from dicomtls.cli.options.probe import Named, ProbeOutputOptions, ProbingOptions
@@ -53,6 +57,18 @@ def test_mistake_in_the_list_is_named_with_file_and_line(tmp_path: Path, content
     path.write_bytes(content)
     with pytest.raises(UsageError, match=message):
         named(targets=str(path))
+
+
+@given(st.binary() | st.text(alphabet="ab1:@[]#.% \t\r\n\\\0é").map(str.encode))
+def test_any_list_is_read_or_refused(content: bytes) -> None:
+    """Whatever stands in it: peers that an association can be asked of, or an error of usage."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        found = []
+        with suppress(UsageError):
+            found = named(targets=file.name)
+    assert all(one.peer.host and 0 < one.peer.port <= 65535 for one in found)
 
 
 @pytest.mark.parametrize("targets", ["/nowhere/peers.txt", "a\0b", "/"])
