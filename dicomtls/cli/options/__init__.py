@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dicomtls.cli.options.certgen import AuthorityOptions, NamesOptions, NewKeyOptions, WritingOptions
     from dicomtls.cli.options.output import OutputOptions
     from dicomtls.cli.options.passphrase import NewPassphraseOptions
+    from dicomtls.cli.options.probe import ProbeOutputOptions, ProbingOptions
     from dicomtls.cli.options.server_tls import ServerTLSOptions
     from dicomtls.cli.options.tls import TLSOptions
 
@@ -22,6 +23,8 @@ __all__ = [
     "NewKeyOptions",
     "NewPassphraseOptions",
     "OutputOptions",
+    "ProbeOutputOptions",
+    "ProbingOptions",
     "ServerTLSOptions",
     "TLSOptions",
     "WritingOptions",
@@ -34,6 +37,8 @@ _HOMES = {
     "NewKeyOptions": "certgen",
     "NewPassphraseOptions": "passphrase",
     "OutputOptions": "output",
+    "ProbeOutputOptions": "probe",
+    "ProbingOptions": "probe",
     "ServerTLSOptions": "server_tls",
     "TLSOptions": "tls",
     "WritingOptions": "certgen",
