@@ -8,31 +8,11 @@ import pytest
 from dicomtls.cli.output import Output
 from dicomtls.cli.sentences import join, status_word, tls_phrases, warn_of_expiry
 from dicomtls.cli.text import render
-from dicomtls.tls import Negotiated, PeerCertificate
+from dicomtls.tls import Negotiated
+from tests.support.probes import CERTIFICATE, negotiated
 
-PEER = PeerCertificate(
-    subject="CN=pacs",
-    issuer="CN=ca",
-    not_before=None,
-    not_after=datetime.now(UTC) + timedelta(days=10, hours=1),
-    dns_names=("pacs.example",),
-    ip_addresses=(),
-    der=b"",
-)
-NEGOTIATED = Negotiated(
-    protocol="TLSv1.3",
-    cipher="TLS_AES_256_GCM_SHA384",
-    cipher_openssl="TLS_AES_256_GCM_SHA384",
-    bits=256,
-    group="x25519",
-    alpn=None,
-    resumed=False,
-    client_certificate="sent",
-    verified=True,
-    verified_by="chain",
-    name_matched=True,
-    peer=PEER,
-)
+PEER = replace(CERTIFICATE, not_after=datetime.now(UTC) + timedelta(days=10, hours=1))
+NEGOTIATED = negotiated(peer=PEER)
 UNVERIFIED = replace(NEGOTIATED, verified=False, verified_by=None)
 BEGIN = "TLSv1.3, TLS_AES_256_GCM_SHA384, x25519, peer pacs.example"
 

@@ -22,6 +22,11 @@ def tls_phrases(negotiated: "Negotiated | None") -> "Iterator[str | Styled]":
         yield Styled("no TLS", Style.BAD)
         return
     yield from filter(None, (negotiated.protocol, negotiated.cipher, negotiated.group))
+    yield from certificate_phrases(negotiated)
+
+
+def certificate_phrases(negotiated: "Negotiated") -> "Iterator[str | Styled]":
+    """What one line says about the peer's certificate: its name, verified or why not, days left."""
     yield f"peer {negotiated.peer.name}" if negotiated.peer else "no peer certificate"
     yield _verdict(negotiated)
     days_left = negotiated.peer.days_left() if negotiated.peer else None
@@ -31,10 +36,18 @@ def tls_phrases(negotiated: "Negotiated | None") -> "Iterator[str | Styled]":
 
 def warn_of_expiry(output: "Output", negotiated: "Negotiated | None", warn_days: int) -> None:
     """Warn where the peer's certificate ends within `warn_days`."""
+    warning = expiry_warning(negotiated, warn_days)
+    if warning is not None:
+        output.warning(warning)
+
+
+def expiry_warning(negotiated: "Negotiated | None", warn_days: int) -> str | None:
+    """What to say where the peer's certificate ends within `warn_days`; None where it does not."""
     days_left = negotiated.peer.days_left() if negotiated and negotiated.peer else None
-    if days_left is not None and days_left < warn_days:
-        left = f"has {days_left} days left" if days_left >= 0 else "has expired"
-        output.warning(f"the peer's certificate {left}")
+    if days_left is None or days_left >= warn_days:
+        return None
+    left = f"has {days_left} days left" if days_left >= 0 else "has expired"
+    return f"the peer's certificate {left}"
 
 
 def join(phrases: "Iterator[str | Styled]") -> tuple[str | Styled, ...]:

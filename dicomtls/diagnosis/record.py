@@ -111,4 +111,4 @@ def _diagnose_handshake(error: HandshakeError) -> Diagnosis:
     code = error.code if error.code != "tls-error" else classify(facts)
     cause = cause_of(code)
     by = refuser(code, facts, cause.by)
-    return Diagnosis(code, Stage.TLS, by, cause.message(facts), cause.hints(facts), evidence_of(facts))
+    return Diagnosis(code, Stage.TLS, by, cause.message(facts), error.hints or cause.hints(facts), evidence_of(facts))
