@@ -60,6 +60,12 @@ def with_tls12(context: ssl.SSLContext, _pki: PKI) -> None:
     context.maximum_version = ssl.TLSVersion.TLSv1_2
 
 
+def with_rsa_suites(context: ssl.SSLContext, pki: PKI) -> None:
+    """Those of TLS 1.2 that want a server with an RSA key."""
+    with_tls12(context, pki)
+    context.set_ciphers("ECDHE+aRSA+AESGCM")
+
+
 REFUSED = ("client-certificate-refused", "peer")
 MISSING = ("client-certificate-required", "peer")
 NO_VERSION = ("no-shared-protocol", "peer")
@@ -68,6 +74,15 @@ NO_CERTIFICATE = "the client sent no certificate, and we require one"
 UNKNOWN = ("was issued by CN=another test CA (key identifier ", about("other client", "another test CA"))
 NO_TRUST = "the client refused our certificate with the alert unknown_ca: it does not know who issued it"
 OLD = {"tls_min": "1.0", "tls_max": "1.1", "profile": "bcp195-2015"}
+
+
+def shown(
+    name: str, code: str, *phrases: str, place: str = "mutual", options: tuple[str, ...] = (), **own: Any
+) -> Failure:
+    """`s_client` with an identity of the PKI that we refuse; our own client shows the same one."""
+    client = s_client(*options, pick=lambda pki: getattr(pki, name))
+    return Failure(place, client, code, "us", phrases, {"identity": name, **own}, REFUSED)
+
 
 CERTIFICATES_OF_CLIENTS: dict[str, Failure] = {
     "none: DCMTK": Failure("mutual", dcmtk(pick=None), "client-certificate-required", "us", (NO_CERTIFICATE,)),
@@ -91,76 +106,30 @@ CERTIFICATES_OF_CLIENTS: dict[str, Failure] = {
     ),
     "none: pynetdicom": Failure("mutual", pynetdicom(pick=None), "client-certificate-required", "us"),
     "another CA's: DCMTK": Failure("mutual", dcmtk(pick=lambda pki: pki.other_client), "unknown-issuer", "us", UNKNOWN),
-    "another CA's: s_client": Failure(
-        "mutual",
-        s_client("-tls1_2", pick=lambda pki: pki.other_client),
-        "unknown-issuer",
-        "us",
-        UNKNOWN,
-        {"identity": "other_client"},
-        REFUSED,
-    ),
+    "another CA's: s_client": shown("other_client", "unknown-issuer", *UNKNOWN, options=("-tls1_2",)),
     "another CA's: pynetdicom": Failure(
         "mutual", pynetdicom(pick=lambda pki: pki.other_client), "unknown-issuer", "us", UNKNOWN
     ),
     "expired: DCMTK": Failure("mutual", dcmtk(pick=lambda pki: pki.expired), "expired", "us", (about("expired"),)),
-    "expired: s_client": Failure(
-        "mutual",
-        s_client(pick=lambda pki: pki.expired),
-        "expired",
-        "us",
-        ("the client's certificate expired on 20", "our clock says 20", about("expired")),
-        {"identity": "expired"},
-        REFUSED,
+    "expired: s_client": shown(
+        "expired", "expired", "the client's certificate expired on 20", "our clock says 20", about("expired")
     ),
     "expired: pynetdicom": Failure("mutual", pynetdicom(pick=lambda pki: pki.expired), "expired", "us"),
-    "not yet valid: s_client": Failure(
-        "mutual",
-        s_client(pick=lambda pki: pki.not_yet_valid),
-        "not-yet-valid",
-        "us",
-        ("the client's certificate is not valid before 20", about("not yet valid")),
-        {"identity": "not_yet_valid"},
-        REFUSED,
+    "not yet valid: s_client": shown(
+        "not_yet_valid", "not-yet-valid", "the client's certificate is not valid before 20", about("not yet valid")
     ),
-    "a server's: s_client": Failure(
-        "mutual",
-        s_client(pick=lambda pki: pki.server_purpose),
-        "wrong-purpose",
-        "us",
-        ("the client's certificate is not made for a TLS client", about("server purpose")),
-        {"identity": "server_purpose"},
-        REFUSED,
+    "a server's: s_client": shown(
+        "server_purpose", "wrong-purpose", "the client's certificate is not made for a TLS client"
     ),
     "a server's: DCMTK": Failure("mutual", dcmtk(pick=lambda pki: pki.server_purpose), "wrong-purpose", "us"),
     "self-signed: DCMTK": Failure("mutual", dcmtk(pick=lambda pki: pki.self_signed), "self-signed", "us"),
-    "self-signed: s_client": Failure(
-        "mutual",
-        s_client(pick=lambda pki: pki.self_signed),
-        "self-signed",
-        "us",
-        ("is self-signed (CN=self-signed), and not among our trust anchors",),
-        {"identity": "self_signed"},
-        REFUSED,
+    "self-signed: s_client": shown(
+        "self_signed", "self-signed", "is self-signed (CN=self-signed), and not among our trust anchors"
     ),
-    "weak key: s_client": Failure(
-        "mutual",
-        s_client(*ANY_STRENGTH, pick=lambda pki: pki.weak_key),
-        "weak-key",
-        "us",
-        ("has a key that is too small", about("weak key")),
-        {"identity": "weak_key", "profile": "bcp195-2015"},
-        REFUSED,
+    "weak key: s_client": shown(
+        "weak_key", "weak-key", "has a key that is too small", options=ANY_STRENGTH, profile="bcp195-2015"
     ),
-    "revoked: s_client": Failure(
-        "crl",
-        s_client(pick=lambda pki: pki.revoked),
-        "revoked",
-        "us",
-        ("the client's certificate has been revoked", about("revoked")),
-        {"identity": "revoked"},
-        REFUSED,
-    ),
+    "revoked: s_client": shown("revoked", "revoked", "the client's certificate has been revoked", place="crl"),
     "revoked: pynetdicom": Failure("crl", pynetdicom(pick=lambda pki: pki.revoked), "revoked", "us"),
     "two faults: DCMTK": Failure(
         "crl",
@@ -236,7 +205,7 @@ NEGOTIATIONS: dict[str, Failure] = {
     ),
     "suites of the other key: pynetdicom": Failure(
         "EC only",
-        pynetdicom(lambda context, pki: (with_tls12(context, pki), context.set_ciphers("ECDHE+aRSA+AESGCM"))),
+        pynetdicom(with_rsa_suites),
         "no-shared-cipher",
         "us",
         ("; hint: the device wants a server with an RSA key: give such",),

@@ -145,8 +145,10 @@ def test_comment_says_why_a_title_does_not_help(pki: PKI) -> None:
     assert comments == [
         "the calling AE title ELSE is not allowed",
         "the calling AE title MODALITY is allowed with its certificate only, and the client showed none",
-        "the calling AE title MODALITY is allowed with another certificate only: "
-        f"this one is CN=client, sha256:{fingerprint}",
+        (
+            "the calling AE title MODALITY is allowed with another certificate only: "
+            f"this one is CN=x, sha256:{fingerprint}"
+        ),
     ]
 
 
