@@ -131,6 +131,8 @@ def test_stages_are_those_that_were_begun_and_the_last_failed() -> None:
     ]
     assert list(stages(whole, None)) == list(stages(whole, Stage.DIMSE)) == lines
     assert list(stages(whole, Stage.ASSOCIATION)) == [*lines[:3], "association: failed, WS1 to PACS (1.0 ms)"]
+    refused = "association: not reached, the peer refused the handshake (1.0 ms)"
+    assert list(stages(whole, Stage.TLS)) == [*lines[:3], refused]
     assert list(stages(attempt_with(*begun[:3]), Stage.TLS)) == [*lines[:2], "tls: failed, no handshake (1.0 ms)"]
     assert list(stages(attempt_with("resolve"), Stage.NAME)) == ["name: failed, pacs.example (1.0 ms)"]
     assert list(stages(attempt_with(), Stage.LOCAL)) == []

@@ -1,5 +1,6 @@
 """dicomtls.scp.explaining: why a connection failed, from the server's side."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dicomtls.scp import explaining
 from dicomtls.scp.explaining import as_facts, explain_failure, hints_for, rejection_facts
 from dicomtls.tls import TLSSettings
 from dicomtls.tls.hello import ClientHello
+from tests.support.certificates import make_certificate
 from tests.support.pki import PKI
 
 UNKNOWN_CA = 19
@@ -77,6 +79,19 @@ def test_alert_after_the_handshake_is_the_clients_refusal() -> None:
     diagnosis = explain_failure(HandshakeError("no", facts), TLSSettings())
     assert (diagnosis.code, diagnosis.by) == ("alert-unknown_ca", "peer")
     assert diagnosis.message.endswith("it does not know who issued it; it calls us pacs.example")
+
+
+def test_long_stories_are_cut(pki: PKI) -> None:
+    """A stranger's certificate may have a subject of any length, and its hello thousands of suites."""
+    endless = make_certificate(subject="x" * 20_000)
+    hello = ClientHello(suites=tuple(range(0x2000, 0x3000)), server_name="y" * 9000).encode()[4:]
+    facts = HandshakeFacts(role="server", verify_code=UNKNOWN_CA, chain_der=(endless,), client_hello=hello)
+    diagnosis = explain_failure(HandshakeError("no", facts), TLSSettings(ca=(pki.ca,)))
+    assert len(diagnosis.message) < 1300
+    assert diagnosis.message.endswith(" and so on")
+    written = json.dumps(as_facts(diagnosis))
+    assert len(written) < 20_000
+    assert "unknown-issuer" in written
 
 
 @pytest.mark.parametrize(("closed", "word"), [("eof", "closed"), ("reset", "reset")])

@@ -78,8 +78,11 @@ def stages(attempt: "Attempt", failed: "Stage | None") -> "Iterator[str]":
     }
     begun = [name for name in facts if name in attempt.timing_ms]
     for name in begun:
-        is_its_end = failed in _ENDS_AT and name == begun[-1]
-        fact = f"failed, {facts[name]}" if is_its_end else facts[name]
+        fact = facts[name]
+        if name == "associate" and failed is Stage.TLS:  # at TLS 1.3 a refusal comes after our side of the handshake
+            fact = "not reached, the peer refused the handshake"
+        elif name == begun[-1] and failed in _ENDS_AT:
+            fact = f"failed, {fact}"
         yield f"{_STAGES[name]}: {fact} ({attempt.timing_ms[name]:.1f} ms)"
 
 

@@ -7,6 +7,7 @@ bad certificates cost the time of one.
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from typing import Final
 
 from dicomtls.association.reasons import PresentationReason, RejectSource, UserReason
@@ -40,7 +41,7 @@ def explain_failure(
     diagnosis = diagnose(error)
     if isinstance(error, HandshakeError):
         diagnosis = _with_findings(diagnosis, error, tls)
-        return replace(diagnosis, message=diagnosis.message + about_client(error.facts))
+        return replace(diagnosis, message=str(bounded(diagnosis.message + about_client(error.facts))))
     if isinstance(error, AssociationAborted):
         diagnosis = replace(diagnosis, by=By.PEER)
         if not is_associated and (how := _ENDS.get(str(error.evidence.get("closed")))) is not None:
@@ -65,8 +66,25 @@ def as_facts(diagnosis: Diagnosis) -> dict[str, object]:
         "stage": diagnosis.stage,
         "by": diagnosis.by,
         "hints": list(diagnosis.hints),
-        "evidence": diagnosis.evidence,
+        "evidence": bounded(diagnosis.evidence),
     }
+
+
+def bounded(value: object) -> object:
+    """The same with every text and list cut where a stranger has made it long: a log must not grow as he pleases."""
+    if isinstance(value, StrEnum):
+        return value
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]} and so on"
+    if isinstance(value, Mapping):
+        return {name: bounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [bounded(one) for one in value[:_LONGEST_LIST]]
+    return value
+
+
+_LONGEST_TEXT: Final = 1200
+_LONGEST_LIST: Final = 100
 
 
 def rejection_facts(error: AssociationRejected) -> dict[str, object]:
