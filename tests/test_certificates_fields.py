@@ -22,7 +22,9 @@ from dicomtls.certificates.fields import (
     CertificateFields,
     days_left,
     object_identifier,
+    path_length,
     permits_client,
+    permits_issuing_for,
     permits_server,
     spki_sha256,
     validity,
@@ -89,6 +91,25 @@ def test_malformed_purposes_permit_nothing(value: bytes) -> None:
     der = make_certificate(raw_extension(fields.EXTENDED_KEY_USAGE, value))
     assert not permits_server(der)
     assert not permits_client(der)
+    assert not permits_issuing_for(der, "server")
+
+
+def test_authority_is_held_to_its_extended_key_usage_alone() -> None:
+    """Its key usage is for signing certificates, not for a role."""
+    der = make_certificate(x509.ExtendedKeyUsage([SERVER]), key_usage("key_cert_sign"))
+    assert permits_issuing_for(der, "server")
+    assert not permits_issuing_for(der, "client")
+    assert permits_issuing_for(make_certificate(), "client")
+
+
+@pytest.mark.parametrize("length", [None, 0, 3, 200])
+def test_path_length_is_read(length: int | None) -> None:
+    """Also one that takes a second byte; what is no SEQUENCE has none that could be read."""
+    der = make_certificate(x509.BasicConstraints(ca=True, path_length=length))
+    assert path_length(CertificateFields.parse(der)) == length
+    broken = make_certificate(raw_extension(fields.BASIC_CONSTRAINTS, b"\x04\x00"))
+    with pytest.raises(DERError):
+        path_length(CertificateFields.parse(broken))
 
 
 def test_repeated_extension_permits_nothing() -> None:

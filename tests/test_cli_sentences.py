@@ -11,32 +11,12 @@ from dicomtls.cli.text import render
 from dicomtls.errors import Stage
 from dicomtls.peer import Peer
 from dicomtls.scu.attempt import Attempt
-from dicomtls.tls import Negotiated, PeerCertificate
+from dicomtls.tls import Negotiated
 from tests.support.chains import issue
+from tests.support.probes import CERTIFICATE, negotiated
 
-PEER = PeerCertificate(
-    subject="CN=pacs",
-    issuer="CN=ca",
-    not_before=None,
-    not_after=datetime.now(UTC) + timedelta(days=10, hours=1),
-    dns_names=("pacs.example",),
-    ip_addresses=(),
-    der=b"",
-)
-NEGOTIATED = Negotiated(
-    protocol="TLSv1.3",
-    cipher="TLS_AES_256_GCM_SHA384",
-    cipher_openssl="TLS_AES_256_GCM_SHA384",
-    bits=256,
-    group="x25519",
-    alpn=None,
-    resumed=False,
-    client_certificate="sent",
-    verified=True,
-    verified_by="chain",
-    name_matched=True,
-    peer=PEER,
-)
+PEER = replace(CERTIFICATE, not_after=datetime.now(UTC) + timedelta(days=10, hours=1))
+NEGOTIATED = negotiated(peer=PEER)
 UNVERIFIED = replace(NEGOTIATED, verified=False, verified_by=None)
 BEGIN = "TLSv1.3, TLS_AES_256_GCM_SHA384, x25519, peer pacs.example"
 
@@ -116,7 +96,8 @@ def test_own_certificate_that_cannot_be_read_is_passed_over(capsys: pytest.Captu
 def attempt_with(*begun: str, negotiated: Negotiated | None = None) -> Attempt:
     """An attempt that began these stages, each of a millisecond."""
     peer = Peer("pacs.example", 2762, "PACS")
-    return Attempt(peer, "WS1", "192.0.2.7:2762", negotiated, dict.fromkeys(begun, 1.0))
+    times = dict.fromkeys(begun, 1.0)
+    return Attempt(peer, "WS1", address="192.0.2.7:2762", negotiated=negotiated, timing_ms=times)
 
 
 def test_stages_are_those_that_were_begun_and_the_last_failed() -> None:

@@ -3,25 +3,11 @@
 from dataclasses import replace
 
 from dicomtls.scp.describing import describe_handshake, describe_tls, tls_facts
-from dicomtls.tls import Negotiated, PeerCertificate
 from dicomtls.tls.hello import ClientHello
+from tests.support.probes import CERTIFICATE, negotiated
 
-DEVICE = PeerCertificate("CN=ct1", "CN=ca", None, None, (), (), b"der")
-NEGOTIATED = Negotiated(
-    protocol="TLSv1.3",
-    cipher="TLS_AES_256_GCM_SHA384",
-    cipher_openssl="TLS_AES_256_GCM_SHA384",
-    bits=256,
-    group="x25519",
-    alpn="dicom",
-    resumed=False,
-    client_certificate="sent",
-    verified=True,
-    verified_by="chain",
-    name_matched=None,
-    peer=DEVICE,
-    client_hello=ClientHello(server_name="pacs.example").encode()[4:],
-)
+DEVICE = replace(CERTIFICATE, subject="CN=ct1", dns_names=())
+NEGOTIATED = negotiated(peer=DEVICE, alpn="dicom", client_hello=ClientHello(server_name="pacs.example").encode()[4:])
 ANONYMOUS = replace(NEGOTIATED, peer=None, group=None, client_certificate="requested", client_hello=b"")
 
 

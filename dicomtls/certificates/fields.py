@@ -132,6 +132,19 @@ def permits_client(der: bytes) -> bool:
     return _permits(der, _CLIENT_PURPOSES, _CLIENT_KEY_USAGES, _NETSCAPE_CLIENT)
 
 
+def permits_issuing_for(der: bytes, role: str) -> bool:
+    """Whether OpenSSL would take this authority above a leaf in a role: only its extended key usage counts for that.
+
+    Raises `CredentialError` (`not-a-certificate`).
+    """
+    fields = CertificateFields.parse(der)
+    purposes = _SERVER_PURPOSES if role == "server" else _CLIENT_PURPOSES
+    try:
+        return EXTENDED_KEY_USAGE not in fields.extensions or bool(purposes & set(extended_key_usage(fields)))
+    except DERError:
+        return False
+
+
 def dates(fields: CertificateFields) -> tuple[datetime | None, datetime | None]:
     """Not before and not after, in UTC, None for one that cannot be read."""
     found = [_time(element) for element in fields.validity[:2]]
@@ -160,6 +173,13 @@ def is_ca(fields: CertificateFields) -> bool:
     if value is None:
         return False
     return any(element.tag == _BOOLEAN and any(element.content) for element in _sequence(value)[:1])
+
+
+def path_length(fields: CertificateFields) -> int | None:
+    """How many authorities may stand below this one, None where basicConstraints sets no limit; raises `DERError`."""
+    value = fields.extensions.get(BASIC_CONSTRAINTS)
+    numbers = [] if value is None else [element for element in _sequence(value) if element.tag == INTEGER]
+    return int.from_bytes(numbers[0].content, "big", signed=True) if numbers else None
 
 
 def alternative_names(fields: CertificateFields) -> tuple[list[str], list[str]]:

@@ -25,6 +25,11 @@ def tls_phrases(negotiated: "Negotiated | None") -> "Iterator[str | Styled]":
         yield Styled("no TLS", Style.BAD)
         return
     yield from filter(None, (negotiated.protocol, negotiated.cipher, negotiated.group))
+    yield from certificate_phrases(negotiated)
+
+
+def certificate_phrases(negotiated: "Negotiated") -> "Iterator[str | Styled]":
+    """What one line says about the peer's certificate: its name, verified or why not, days left."""
     yield f"peer {negotiated.peer.name}" if negotiated.peer else "no peer certificate"
     yield _verdict(negotiated)
     days_left = negotiated.peer.days_left() if negotiated.peer else None
@@ -34,11 +39,17 @@ def tls_phrases(negotiated: "Negotiated | None") -> "Iterator[str | Styled]":
 
 def warn_of_expiry(output: "Output", negotiated: "Negotiated | None", warn_days: int) -> None:
     """Warn where the peer's certificate, or the one that we sent, ends within `warn_days`."""
+    for warning in expiry_warnings(negotiated, warn_days):
+        output.warning(warning)
+
+
+def expiry_warnings(negotiated: "Negotiated | None", warn_days: int) -> "Iterator[str]":
+    """What to say where the peer's certificate, or the one that we sent, ends within `warn_days`."""
     if negotiated is None:
         return
     for whose, left in (("the peer's", _peer_days_left(negotiated)), ("our", _own_days_left(negotiated))):
         if left is not None and left < warn_days:
-            output.warning(f"{whose} certificate {days_in_words(left)}")
+            yield f"{whose} certificate {days_in_words(left)}"
 
 
 def days_in_words(days_left: int) -> str:

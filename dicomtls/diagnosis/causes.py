@@ -130,6 +130,26 @@ def _wrong_purpose(facts: HandshakeFacts) -> str:
     return f"the {_whose(facts)} certificate is not made for a TLS {role}"
 
 
+def _bad_signature(facts: HandshakeFacts) -> str:
+    if facts.verify_code == _CRL_SIGNATURE:
+        return "the revocation list given with --crl is not signed by the authority whose name it bears"
+    return f"the {_whose(facts)} certificate or one of its issuers bears a signature that is not right"
+
+
+def _bad_signature_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    if facts.verify_code == _CRL_SIGNATURE:
+        from dicomtls.certificates.checks import CRL_FORGED_HINTS
+
+        return CRL_FORGED_HINTS
+    return (
+        "if the authority has a new key by now, give its new certificate with --ca",
+        "else the owner of that certificate must have it issued anew",
+    )
+
+
+_CRL_SIGNATURE: Final = 8  # X509_V_ERR_CRL_SIGNATURE_FAILURE
+
+
 def _weak_key(facts: HandshakeFacts) -> str:
     if facts.reason == "DH_KEY_TOO_SMALL":
         return "the peer's Diffie-Hellman key is too small"
@@ -294,11 +314,8 @@ _CAUSES: Final[dict[str, Cause]] = {
     ),
     "bad-signature": Cause(
         By.US,
-        _about("or one of its issuers bears a signature that is not right"),
-        _hints(
-            "if the authority has a new key by now, give its new certificate with --ca",
-            "else the owner of that certificate must have it issued anew",
-        ),
+        _bad_signature,
+        _bad_signature_hints,
     ),
     "invalid-ca": Cause(By.US, _about("was issued by a certificate that is no authority's"), _REISSUE),
     "path-length-exceeded": Cause(By.US, _about("comes with a longer chain than its authority allows"), _REISSUE),

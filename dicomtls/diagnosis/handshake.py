@@ -35,6 +35,7 @@ _CLOSED: Final = {"eof": "peer-closed", "reset": "connection-reset"}
 _VERIFY_CODES: Final = {
     3: "crl-missing",
     7: "bad-signature",
+    8: "bad-signature",  # the revocation list's
     9: "not-yet-valid",
     10: "expired",
     11: "crl-expired",

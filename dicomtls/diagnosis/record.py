@@ -113,4 +113,4 @@ def _diagnose_handshake(error: HandshakeError) -> Diagnosis:
     cause = cause_of(code)
     by = refuser(code, facts, cause.by)
     evidence = {**evidence_of(facts), **(client_evidence(facts) if facts.role == "server" else {})}
-    return Diagnosis(code, Stage.TLS, by, cause.message(facts), cause.hints(facts), evidence)
+    return Diagnosis(code, Stage.TLS, by, cause.message(facts), error.hints or cause.hints(facts), evidence)

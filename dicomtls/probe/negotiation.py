@@ -101,8 +101,13 @@ def _other_version(diagnosis: Diagnosis, choices: list[ServerHello], hello: Clie
     at_most = "" if best.version == TLS_1_3 else " at most"
     message = f"the peer speaks {theirs}{at_most}, and we offer {version_names(hello.offered_versions)}"
     message += "" if hello.versions else " at most"
+    code = "no-shared-protocol"
+    if diagnosis.code == "no-shared-cipher":
+        # The alert about suites says that it does speak our version, only without a suite for its key.
+        code = diagnosis.code
+        message = f"{diagnosis.message}; it would choose {suite_name(best.suite)} ({version_name(best.version)})"
     hints = (*find_remedy(inquiry, best), *better(best))[:3]
-    return replace(diagnosis, code="no-shared-protocol", message=message, hints=hints)
+    return replace(diagnosis, code=code, message=message, hints=hints)
 
 
 def _other_suite(diagnosis: Diagnosis, choice: ServerHello, inquiry: Inquiry) -> Diagnosis:
