@@ -8,7 +8,7 @@ from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.errors import HandshakeError, HandshakeFacts
 from dicomtls.tls.hello import SSL_2, TLS_1_0, TLS_1_2, TLS_1_3, ClientHello
 
-ECDSA_GCM, RSA_GCM, RSA_CBC = 0xC02B, 0xC02F, 0x002F
+ECDSA_GCM, RSA_GCM, RSA_CBC, RSA_CBC_256, RSA_NULL = 0xC02B, 0xC02F, 0x002F, 0x0035, 0x0002
 
 
 def diagnosed(role: str, **facts: Any) -> Diagnosis:
@@ -72,8 +72,10 @@ def test_version_that_nobody_takes_is_the_devices_or_ours_to_change(offered: Cli
         ((ECDSA_GCM,), "the device wants a server with an EC key"),
         ((RSA_GCM, RSA_CBC), "the device wants a server with an RSA key"),
         ((RSA_GCM, ECDSA_GCM), "the device wants a server with the other type of key"),
-        ((RSA_CBC,), "older devices want serve started with --profile"),
-        ((), "older devices want serve started with --profile"),
+        ((RSA_CBC,), "the device needs serve started with --profile bcp195-2015"),
+        ((RSA_NULL,), "the device offers suites without encryption only"),
+        ((RSA_CBC_256,), "set the device to better cipher suites"),
+        ((), "set the device to better cipher suites"),
     ],
 )
 def test_suites_of_today_that_nobody_takes_are_about_the_type_of_our_key(suites: tuple[int, ...], words: str) -> None:

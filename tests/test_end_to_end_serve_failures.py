@@ -4,10 +4,13 @@ import json
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from dicomtls.tls import ClientAuth
 from tests.support.failing_clients import (
     ANY_STRENGTH,
     PLACES,
@@ -25,7 +28,7 @@ from tests.support.failing_clients import (
     s_client,
 )
 from tests.support.pki import PKI
-from tests.support.servers import RunningServer, ask, our_server
+from tests.support.servers import RunningServer, ask, our_server, server_tls
 
 SSL_2_HELLO = bytes.fromhex("802e0100020015000000100700c00300800100800600400400800200800700c0") + bytes(16)
 TLS_IN_SSL_2_HELLO = bytes.fromhex("80220103010009000000100000350000 2f00000a") + bytes(16)
@@ -83,6 +86,13 @@ def shown(
     client = s_client(*options, pick=lambda pki: getattr(pki, name))
     return Failure(place, client, code, "us", phrases, {"identity": name, **own}, REFUSED)
 
+
+def ours_of(settings: dict[str, Any]) -> Client:
+    """Our own client."""
+    return lambda pki, server: ask(server, own_settings(pki, settings))
+
+
+EC_SUITES = ("ECDHE-ECDSA-AES128-GCM-SHA256",)
 
 CERTIFICATES_OF_CLIENTS: dict[str, Failure] = {
     "none: DCMTK": Failure("mutual", dcmtk(pick=None), "client-certificate-required", "us", (NO_CERTIFICATE,)),
@@ -190,10 +200,20 @@ NEGOTIATIONS: dict[str, Failure] = {
         s_client("-tls1_2", "-cipher", "AES128-SHA"),
         "no-shared-cipher",
         "us",
-        ("no cipher suite that we take: TLS_RSA_WITH_AES_128_CBC_SHA", "hint: older devices want serve started with"),
+        (
+            "no cipher suite that we take: TLS_RSA_WITH_AES_128_CBC_SHA",
+            "hint: the device needs serve started",
+        ),
         {"ciphers": ("AES128-SHA",), "tls_max": "1.2"},
         NO_SUITE,
     ),
+    "retired profile AES: DCMTK": Failure(
+        "mutual", dcmtk("+pa"), "no-shared-cipher", "us", ("[no-shared-cipher by us]; hint: the device needs serve",)
+    ),
+    "retired profile without encryption: DCMTK": Failure(
+        "mutual", dcmtk("+pn"), "no-shared-cipher", "us", ("TLS_RSA_WITH_NULL_SHA", "; hint: the device offers suites")
+    ),
+    "extended BCP 195 profile: DCMTK": Failure("TLS 1.3 only", dcmtk("+pz"), "no-shared-protocol", "us"),
     "suites of the other key: s_client": Failure(
         "mutual",
         s_client("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256"),
@@ -361,3 +381,34 @@ def test_log_says_what_a_client_speaks_in_place_of_tls(
 ) -> None:
     """Or that it says nothing."""
     check(pki, servers, failure)
+
+
+FOLLOWED: dict[str, tuple[Client, dict[str, Any]]] = {
+    "--profile bcp195-2015 takes the retired profile AES": (dcmtk("+pa"), {"profile": "bcp195-2015"}),
+    "--profile bcp195-2015 takes TLS 1.1": (ours_of(OLD), {"profile": "bcp195-2015"}),
+    "a second key": (
+        ours_of({"ciphers": EC_SUITES, "tls_max": "1.2"}),
+        {"second": "server_ec"},
+    ),
+    "--ca with the authority of the client": (dcmtk(pick=lambda pki: pki.self_signed), {"ca": "self_signed"}),
+    "--client-auth optional": (dcmtk(pick=None), {"client_auth": ClientAuth.OPTIONAL}),
+}
+
+
+@pytest.mark.parametrize(("client", "changes"), FOLLOWED.values(), ids=FOLLOWED)
+def test_hint_that_is_followed_serves_the_client(
+    pki: PKI, tmp_path: Path, client: Client, changes: dict[str, Any]
+) -> None:
+    """The server's side of it."""
+    settings = dict(changes)
+    second = settings.pop("second", None)
+    tls = replace(server_tls(pki), **settings)
+    if second:
+        other = getattr(pki, second)
+        tls = replace(tls, cert=(*tls.cert, other.cert), key=(*tls.key, other.key))
+    if "ca" in settings:
+        tls = replace(tls, ca=(getattr(pki, settings["ca"]).cert,))
+    with our_server(tmp_path, tls) as server:
+        client(pki, server)
+        server.wait_for("association-released")
+        assert failures(server) == []

@@ -1,13 +1,14 @@
 """What to say where no TLS came about, before any certificate was looked at: versions, suites, another protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from dicomtls.diagnosis.foreign import calling_ae_title
 from dicomtls.diagnosis.offers import offer, suites_offered, versions_offered
 from dicomtls.errors import HandshakeFacts
+from dicomtls.profiles import PROFILES
 from dicomtls.tls.hello import TLS_1_2, version_name
-from dicomtls.tls.suites import suite_name
+from dicomtls.tls.suites import is_tls13_suite, suite_name
 
 
 def by_role(client: str, server: str) -> Callable[[HandshakeFacts], str]:
@@ -93,15 +94,25 @@ def _newer_client(facts: HandshakeFacts) -> tuple[str, ...]:
 
 def _suites_of_client(facts: HandshakeFacts) -> tuple[str, ...]:
     """Suites as good as ours, and none taken: then it is the type of our key that does not fit."""
-    older = "older devices want serve started with --profile bcp195-2015-nd or --profile aes"
     hello = offer(facts)
-    names = [suite_name(suite) for suite in hello.suites] if hello is not None else []
+    names = [suite_name(suite) for suite in hello.suites if not is_tls13_suite(suite)] if hello is not None else []
+    older = _profile_for(names)
     authenticated = [name for name in names if "DHE_" in name and name.endswith(_OF_TODAY)]
     if not authenticated:
         return older, "a device for the other type of key (RSA or EC) wants a second --cert and --key"
     kinds = {"EC" if "_ECDSA_" in name else "RSA" for name in authenticated}
     kind = f"an {kinds.pop()} key" if len(kinds) == 1 else "the other type of key (RSA or EC)"
     return f"the device wants a server with {kind}: give such a certificate with a second --cert and --key", older
+
+
+def _profile_for(names: Sequence[str]) -> str:
+    """The first profile, the better ones first, that has one of these suites."""
+    profile = next((one for one in PROFILES if set(one.suites) & set(names)), None)
+    if profile is not None:
+        return f"the device needs serve started with --profile {profile.name}"
+    if names and all("_NULL_" in name for name in names):
+        return "the device offers suites without encryption only: choose others in its settings"
+    return "set the device to better cipher suites, or allow one that it has with --ciphers NAME"
 
 
 _OF_TODAY: Final = ("_GCM_SHA256", "_GCM_SHA384", "_POLY1305_SHA256")
