@@ -10,6 +10,7 @@ from dicomtls.diagnosis.findings import findings_about, with_all_findings
 from dicomtls.diagnosis.peer_certificate import leaf, server_name_to_give
 from dicomtls.errors import HandshakeError, HandshakeFacts, LocalError
 from dicomtls.probe.inquiry import Inquiry, Outcome
+from dicomtls.probe.target import WITHOUT_OURS
 from dicomtls.tls import TLSSettings
 
 _MOST_HINTS: Final = 3
@@ -45,7 +46,7 @@ def look_at_own_certificate(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry
     if facts.own_chain:
         diagnosis = _with_own_faults(diagnosis, facts)
         if inquiry.may_ask:
-            outcome = inquiry.behind_tls("without our certificate", cert=(), key=())
+            outcome = inquiry.behind_tls(WITHOUT_OURS, cert=(), key=())
             if outcome.tls_works:
                 return _with_hint(diagnosis, "it connects without our certificate: leave out --cert and --key")
     return diagnosis

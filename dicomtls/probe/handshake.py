@@ -18,6 +18,7 @@ from dicomtls.errors import (
     Stage,
 )
 from dicomtls.probe.sharing import SharedTLS
+from dicomtls.probe.target import CONNECTS, WITHOUT_OURS
 from dicomtls.scu.attempt import Attempt, Requestor
 from dicomtls.scu.echo import VERIFICATION, check_status, echo_once
 from dicomtls.waiting import Interrupt
@@ -33,9 +34,6 @@ TIMES: Final = {"name": "resolve", "tcp": "connect", "tls": "handshake", "associ
 """The stages in their order, each with what `Attempt.timing_ms` calls it."""
 _MOST_ADDRESSES: Final = 4
 _DEMANDED: Final = "client-certificate-required"
-# What `certificates` calls the same attempt after a refusal, and how `inquiry` says that it went well.
-_WITHOUT_OURS: Final = "without our certificate"
-_CONNECTS: Final = "it connects"
 
 
 class ClientAuthentication(StrEnum):
@@ -173,7 +171,7 @@ class _Walk:
         except DicomTLSError as ended:
             error = ended
         verdict = _without_certificate(attempt.negotiated, error)
-        self._found.follow_up.append({"attempt": _WITHOUT_OURS, "outcome": _words(error)})
+        self._found.follow_up.append({"attempt": WITHOUT_OURS, "outcome": _words(error)})
         return verdict
 
     def _explained(self, error: DicomTLSError | OSError) -> "Diagnosis":
@@ -204,7 +202,7 @@ def _diagnose(error: DicomTLSError | OSError) -> "Diagnosis":
 def _words(error: DicomTLSError | None) -> str:
     """What came of a further attempt, as `inquiry` says it."""
     if error is None:
-        return _CONNECTS
+        return CONNECTS
     diagnosis = _diagnose(error)
     return f"{diagnosis.code}: {diagnosis.message}"
 
@@ -316,9 +314,9 @@ def _after_refusal(diagnosis: "Diagnosis") -> ClientAuthentication:
         return ClientAuthentication.REQUIRED
     told = diagnosis.evidence.get("follow_up")
     for step in told if isinstance(told, list) else ():
-        if step.get("attempt") == _WITHOUT_OURS:
+        if step.get("attempt") == WITHOUT_OURS:
             outcome = str(step.get("outcome"))
-            is_let_in, is_demanded = outcome == _CONNECTS, outcome.startswith(_DEMANDED)
+            is_let_in, is_demanded = outcome == CONNECTS, outcome.startswith(_DEMANDED)
             if is_let_in or is_demanded:
                 return ClientAuthentication.OPTIONAL if is_let_in else ClientAuthentication.REQUIRED
     return ClientAuthentication.UNKNOWN

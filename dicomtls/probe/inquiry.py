@@ -23,7 +23,7 @@ from dicomtls.errors import (
     PeerExpectsTLS,
 )
 from dicomtls.peer import DEFAULT_CALLED_AE_TITLE, DEFAULT_CALLING_AE_TITLE, Peer
-from dicomtls.probe.target import Target
+from dicomtls.probe.target import CONNECTS, Target
 from dicomtls.scu.attempt import Attempt, Requestor
 from dicomtls.scu.echo import VERIFICATION_SOP_CLASS
 from dicomtls.scu.settings import AssociationSettings
@@ -206,7 +206,7 @@ def _clear_answer(error: DicomTLSError | None) -> Clear:
 
 def _words(outcome: Outcome) -> str:
     if outcome.error is None:
-        return "it connects"
+        return CONNECTS
     from dicomtls.diagnosis import diagnose
 
     diagnosis = diagnose(outcome.error)
