@@ -5,10 +5,8 @@ What the values mean is the options' own affair: they are kept as what a command
 """
 
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
 
@@ -102,6 +100,8 @@ class _Reader:
         return Configuration(self._path, defaults, {name: self._peer(name, peers) for name in peers})
 
     def _document(self) -> dict[str, object]:
+        import tomllib  # 4 ms that only a file is to cost
+
         try:
             with self._path.open("rb") as file:
                 content = file.read(LARGEST + 1)
@@ -165,6 +165,8 @@ class _Reader:
         return str(self._path.parent / Path(text).expanduser())
 
     def _unknown(self, key: str, known: Iterable[str], what: str) -> NoReturn:
+        from difflib import get_close_matches  # only on the way to an error
+
         near = get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known)[:8])} and more"
         self._refuse(f"{key!r} is not {what}{self._line_of(key)}", (hint,))
