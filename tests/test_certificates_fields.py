@@ -5,7 +5,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dicomtls.certificates import fields
 from dicomtls.certificates.der import DERError
 from dicomtls.certificates.fields import (
     CertificateFields,
+    days_left,
     object_identifier,
     path_length,
     permits_client,
@@ -137,6 +138,15 @@ def test_validity_is_read_in_both_forms(not_before: datetime, not_after: datetim
     """UTCTime turns the century at 50, GeneralizedTime has four digits."""
     der = make_certificate(not_before=not_before, not_after=not_after)
     assert validity(der) == (not_before, not_after)
+
+
+def test_days_left_are_those_of_the_first_to_end() -> None:
+    """Whole days, negative once it has ended."""
+    now = datetime.now(UTC)
+    soon, later, over = (make_certificate(not_after=now + timedelta(days=days, hours=1)) for days in (5, 50, -2))
+    assert (days_left([later, soon]), days_left([later]), days_left([over, soon])) == (5, 50, -2)
+    with pytest.raises(CredentialError):
+        days_left([later, b"junk"])
 
 
 @pytest.mark.parametrize(

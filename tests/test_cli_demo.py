@@ -58,7 +58,7 @@ def test_demo_shows_both_sides_and_leaves_nothing_behind(temporary: Path) -> Non
         "whom we do not trust\n",
         "  nothing wrong was found\n",
         "association accepted, TLSv1.3, client ",
-        "warning: the client sent no certificate, and we require one\n",
+        "no certificate, and we require one; it calls us localhost [client-certificate-required by us]; hint: ",
         "\nAll of it worked.\n",
     ):
         assert said in result.stdout

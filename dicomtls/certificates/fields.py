@@ -10,6 +10,7 @@ The signature is never checked here.
 import hashlib
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -114,6 +115,11 @@ def validity(der: bytes) -> tuple[datetime, datetime]:
         msg = "the certificate has dates that cannot be read"
         raise CredentialError(msg, code="not-a-certificate")
     return not_before, not_after
+
+
+def days_left(chain: Iterable[bytes]) -> int:
+    """Whole days until the first certificate of a chain expires, negative afterwards; raises `CredentialError`."""
+    return (min(validity(der)[1] for der in chain) - datetime.now(UTC)).days
 
 
 def permits_server(der: bytes) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from dicomtls.cli.sentences import certificate_phrases, expiry_warning, join
+from dicomtls.cli.sentences import certificate_phrases, expiry_warnings, join
 from dicomtls.cli.text import Line, Style, Styled
 from dicomtls.errors import By, Stage
 
@@ -42,9 +42,7 @@ def verdict(title: str, result: "ProbeResult") -> Line:
 def warnings(result: "ProbeResult", warn_days: int) -> Iterator[str]:
     """Say what the user should know though it works."""
     negotiated = result.attempt.negotiated
-    expiring = expiry_warning(negotiated, warn_days)
-    if expiring is not None:
-        yield expiring
+    yield from expiry_warnings(negotiated, warn_days)
     if negotiated is not None and negotiated.name_matched is False and result.diagnosis is None:
         tls = result.target.tls
         wanted = (tls.server_name if tls else None) or result.attempt.peer.host

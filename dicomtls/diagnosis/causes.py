@@ -260,7 +260,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "tls-error": Cause(
         By.NEITHER,
         lambda facts: f"the TLS handshake failed: {facts.reason or 'no reason given'}",
-        _hints("the peer's log may say more"),
+        hints_by_role(("the peer's log may say more",), ("the log of the client may say more",)),
     ),
     "unknown-issuer": Cause(By.US, _unknown_issuer, _anchor_hints),
     "incomplete-chain": Cause(

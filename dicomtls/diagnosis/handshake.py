@@ -87,6 +87,7 @@ _REASONS: Final = {
     "NO_CIPHERS_AVAILABLE": "no-shared-cipher",
     "UNSUPPORTED_PROTOCOL": "no-shared-protocol",
     "NO_PROTOCOLS_AVAILABLE": "no-shared-protocol",
+    "UNKNOWN_PROTOCOL": "no-shared-protocol",  # SSL 2.0 itself, not only its form of a hello
     "WRONG_SSL_VERSION": "no-shared-protocol",
     "VERSION_TOO_LOW": "no-shared-protocol",
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "unsafe-renegotiation",

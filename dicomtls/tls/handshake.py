@@ -78,6 +78,7 @@ def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeErro
         chain_der=negotiated.chain_der,
         authorities=negotiated.authorities,
         own_chain=negotiated.own_chain,
+        client_hello=negotiated.client_hello,
     )
     _add_error(facts, error)
     return HandshakeError("the peer refused after the handshake", facts)
