@@ -44,8 +44,8 @@ def echo(
         from dicomtls.scu.echo import echo as ask
 
         report.values.update(status=None, status_meaning=None, round_trip_ms=[])
-        tls_settings, settings = tls.settings(), association.settings(trace=out.trace)
-        target = association.peer(peer, no_tls=tls.no_tls)
+        settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
+        tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
         report.attempt = attempt = Attempt(target, settings.calling_ae_title)
         report.target = tls.follow_up(target, tls_settings, settings)

@@ -47,8 +47,9 @@ def store(
         from dicomtls.scu.instances import find_instances
 
         report = StoreReport(out, so_far, sending.report)
-        options, tls_settings, settings = sending.settings(), tls.settings(), association.settings(trace=out.trace)
+        options, settings = sending.settings(), association.settings(trace=out.trace)
         target = association.peer(peer, no_tls=tls.no_tls)
+        tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
         so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
         so_far.target = tls.follow_up(target, tls_settings, settings)
