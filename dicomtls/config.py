@@ -81,7 +81,18 @@ def load(path: Path | None, known: Iterable[str]) -> Configuration:
     """
     if path is None:
         return Configuration()
-    return _Reader(path, frozenset(known)).read()
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        msg = f"cannot read the configuration {path}: {(error.strerror or str(error)).lower()}"
+        raise UsageError(msg, hints=("name another file with --config",)) from error
+    return parse(path, content, known)
+
+
+def parse(path: Path, content: bytes, known: Iterable[str]) -> Configuration:
+    """Read what a file has, or is to have; raises as `load` does."""
+    return _Reader(path, frozenset(known)).read(content)
 
 
 class _Reader:
@@ -90,8 +101,8 @@ class _Reader:
         self._known = known
         self._text = ""
 
-    def read(self) -> Configuration:
-        document = self._document()
+    def read(self, content: bytes) -> Configuration:
+        document = self._document(content)
         for key in document:
             if key not in ("defaults", "peers"):
                 self._unknown(key, ("defaults", "peers"), "a section")
@@ -99,15 +110,9 @@ class _Reader:
         peers = self._table(document, "peers")
         return Configuration(self._path, defaults, {name: self._peer(name, peers) for name in peers})
 
-    def _document(self) -> dict[str, object]:
+    def _document(self, content: bytes) -> dict[str, object]:
         import tomllib  # 4 ms that only a file is to cost
 
-        try:
-            with self._path.open("rb") as file:
-                content = file.read(LARGEST + 1)
-        except OSError as error:
-            msg = f"cannot read the configuration {self._path}: {(error.strerror or str(error)).lower()}"
-            raise UsageError(msg, hints=("name another file with --config",)) from error
         if len(content) > LARGEST:
             self._refuse(f"it has more than {LARGEST >> 20} MB")
         try:

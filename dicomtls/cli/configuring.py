@@ -10,12 +10,13 @@ from typer.core import TyperCommand, TyperOption
 from dicomtls.cli.declaring import CONFIGURATION
 from dicomtls.cli.usage import ParserError
 from dicomtls.config import Configuration, find_file, load
+from dicomtls.errors import UsageError
 
 if TYPE_CHECKING:
     from typer._click.core import Context
 
 _OPTION: Final = "config"
-_PEER: Final = "peer"
+_PEER, _PEERS = "peer", "peers"
 _FOR_SCRIPTS: Final = frozenset({"json", "quiet", "verbose"})
 _NOT_SET_THERE: Final = frozenset({"from_environment", "configuration"})
 
@@ -46,10 +47,23 @@ def configure(command: TyperCommand, context: "Context", arguments: list[str]) -
     path = find_file(Path(given) if isinstance(given, str) else None)
     configuration = load(path, known_keys()) if path is not None else Configuration()
     context.meta[CONFIGURATION] = configuration
-    name = values.get(_PEER)
-    settings = _settings(configuration, name if isinstance(name, str) else None)
+    name = _only_peer(values, configuration)
+    settings = _settings(configuration, name)
     if settings:
         context.default_map = _as_parameters(command, settings)
+
+
+def _only_peer(values: Mapping[str, object], configuration: Configuration) -> str | None:
+    """Who is called; None for several, who then must not have settings of their own."""
+    named = values.get(_PEERS)
+    names = [*named] if isinstance(named, tuple | list) else [values.get(_PEER)]
+    if len(names) == 1:
+        return str(names[0]) if names[0] else None
+    own = [str(name) for name in names if str(name) in configuration.peers and configuration.peers[str(name)].settings]
+    if own:
+        msg = f"{own[0]} has settings of its own in {configuration.path}, and is not the only peer"
+        raise UsageError(msg, hints=(f"one after the other: dicomtls peers check {' '.join(map(str, names))}",))
+    return None
 
 
 def _settings(configuration: Configuration, name: str | None) -> Mapping[str, object]:
