@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
+from dicomtls.cli.options.peer import PeerName
 from dicomtls.cli.options.values import seconds_or_zero, whole_number
 from dicomtls.cli.running import Report, interruptible, run
 from dicomtls.cli.sentences import join, status_word, tls_phrases, warn_of_expiry
@@ -26,7 +25,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def echo(
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    peer: PeerName,
     *,
     tls: TLSOptions,
     association: AssociationOptions,

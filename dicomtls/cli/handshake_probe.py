@@ -1,13 +1,12 @@
 """`dicomtls handshake-probe`: the whole road to a peer, stage by stage, and why it ends where it does."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from dicomtls.cli.command import command
 from dicomtls.cli.handshake_probe_report import EMPTY, ProbeReport
 from dicomtls.cli.options import AssociationOptions, ProbeOutputOptions, ProbingOptions, TLSOptions
+from dicomtls.cli.options.peer import PeerNames
 from dicomtls.cli.progress import PeerCount
 from dicomtls.cli.running import Report, interruptible, run
 
@@ -27,9 +26,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def handshake_probe(
-    peers: Annotated[
-        tuple[str, ...], typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")
-    ] = (),
+    peers: PeerNames = (),
     *,
     probing: ProbingOptions,
     tls: TLSOptions,
