@@ -20,6 +20,7 @@ from dicomtls.certificates.issue import Issued, identity_files, make_authority
 from dicomtls.certificates.names import general_names
 from dicomtls.certificates.record import RECORD_NAME, serial_hex
 from dicomtls.errors import CredentialError, MachineError, UsageError
+from dicomtls.files import alone_in
 from tests.support.openssl import openssl, verify
 
 KIND = KeyType.EC_P256
@@ -292,12 +293,9 @@ def test_processes_at_the_same_time_lose_no_line(tmp_path: Path) -> None:
 def test_lock_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that hangs with it is named after ten seconds, here fewer."""
     authority = new_ca(tmp_path / "ca")
-    monkeypatch.setattr(authority_module, "_LOCK_SECONDS", 0.1)
-    held = authority_module._lock(tmp_path / "ca")
-    assert held is not None
-    with pytest.raises(UsageError, match="another process has been busy"):
+    monkeypatch.setattr("dicomtls.files._LOCK_SECONDS", 0.1)
+    with alone_in(tmp_path / "ca", "the CA"), pytest.raises(UsageError, match="another process has been busy"):
         deliver(authority, "ct", tmp_path)
-    os.close(held)
     deliver(authority, "ct", tmp_path)
 
 

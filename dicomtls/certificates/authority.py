@@ -4,15 +4,13 @@ Whoever changes the record holds a lock on the folder meanwhile. The record goes
 crash in between leaves a line about a certificate that nobody has, never a certificate that cannot be revoked.
 """
 
-import os
 import shlex
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Final, get_args
+from typing import get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -40,10 +38,7 @@ from dicomtls.certificates.load import Passphrase, is_issuer, load_identity
 from dicomtls.certificates.reading import read
 from dicomtls.certificates.record import REASONS, RECORD_NAME, Record, parse_serial
 from dicomtls.errors import CredentialError, UsageError
-from dicomtls.files import machine_errors, write_files
-
-_LOCK_SECONDS: Final = 10.0
-_LOCK_PAUSE: Final = 0.05
+from dicomtls.files import alone_in, write_files
 
 
 @dataclass(frozen=True)
@@ -283,15 +278,9 @@ class Authority:
         path = self.directory / RECORD_NAME
         write_files({path: record.encode(), **contents}, private=private, replaced=(path,), force=force)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         """Be alone with the folder; raises `UsageError` where somebody else is there for ten seconds."""
-        descriptor = _lock(self.directory)
-        try:
-            yield
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+        return alone_in(self.directory, "the CA")
 
 
 def authority_files(
@@ -325,28 +314,3 @@ def find_issued(authority: Authority, target: str) -> tuple[int, x509.Certificat
         msg = f"neither a file that is there nor a serial number in hexadecimal: {target!r}"
         raise UsageError(msg, hints=(f"the serial numbers are in {authority.directory / RECORD_NAME}",))
     return serial, None
-
-
-def _lock(directory: Path) -> int | None:
-    """Hold the folder; None where the system has no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    with machine_errors(directory):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    deadline = monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if monotonic() < deadline:
-                sleep(_LOCK_PAUSE)
-                continue
-            os.close(descriptor)
-            msg = f"another process has been busy with the CA in {directory} for {_LOCK_SECONDS:g} s"
-            raise UsageError(msg, hints=("try again when it has ended",)) from None
-        except BaseException:  # Ctrl-C too: nobody else knows the descriptor
-            os.close(descriptor)
-            raise
-        return descriptor

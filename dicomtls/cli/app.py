@@ -23,6 +23,7 @@ COMMANDS = LazyGroup(
         "certgen": Entry("dicomtls.cli.certgen", "make keys and certificates"),
         "inspect-cert": Entry("dicomtls.cli.inspect_cert", "look at certificates, in files or of a peer"),
         "handshake-probe": Entry("dicomtls.cli.handshake_probe", "show the whole road to a peer, and why it ends"),
+        "peers": Entry("dicomtls.cli.peers", "peers by name, and those that are remembered"),
         "demo": Entry("dicomtls.cli.demo", "see it all work on this machine"),
     },
     summary="DICOM over TLS: associations, certificates, and a plain answer to why two systems do not talk.",

@@ -1,13 +1,12 @@
 """`dicomtls handshake-probe`: the whole road to a peer, stage by stage, and why it ends where it does."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from dicomtls.cli.command import command
 from dicomtls.cli.handshake_probe_report import EMPTY, ProbeReport
 from dicomtls.cli.options import AssociationOptions, ProbeOutputOptions, ProbingOptions, TLSOptions
+from dicomtls.cli.options.peer import PeerNames
 from dicomtls.cli.progress import PeerCount
 from dicomtls.cli.running import Report, interruptible, run
 
@@ -27,9 +26,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def handshake_probe(
-    peers: Annotated[
-        tuple[str, ...], typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")
-    ] = (),
+    peers: PeerNames = (),
     *,
     probing: ProbingOptions,
     tls: TLSOptions,
@@ -50,7 +47,7 @@ def handshake_probe(
         form, tls_settings, settings = output.chosen(), tls.settings(), association.settings(trace=out.trace)
         named = probing.named(peers, association, no_tls=tls.no_tls)
         tls.announce(out)
-        prober = _Prober(tls_settings, settings, may_follow_up=not tls.no_follow_up, with_contexts=probing.contexts)
+        prober = _Prober(tls, tls_settings, settings, with_contexts=probing.contexts)
         told = ProbeReport(out, form, output.output, peers=len(named), warn_days=tls.warn_days)
         report.is_told = True
         status = prober.run(named, told, PeerCount(out, peers=len(named)), jobs=probing.jobs)
@@ -63,20 +60,20 @@ class _Prober:
 
     def __init__(
         self,
+        options: TLSOptions,
         tls: "TLSSettings | None",
         settings: "AssociationSettings",
         *,
-        may_follow_up: bool,
         with_contexts: bool,
     ) -> None:
         """Build the SSL context; raises `CredentialError`, `UsageError` for settings that cannot be had."""
         from dicomtls.probe.sharing import SharedTLS
 
+        self._options = options
         self._tls = tls
         self._settings = settings
-        self._may_follow_up = may_follow_up
         self._with_contexts = with_contexts
-        self._shared = SharedTLS(tls)
+        self._shared = SharedTLS(options.without_memory(tls))
         _ = self._shared.ssl_context  # its errors are not those of a peer
 
     def run(self, named: "Sequence[Named]", told: ProbeReport, bar: PeerCount, *, jobs: int) -> int:
@@ -107,8 +104,8 @@ class _Prober:
         from dicomtls.probe.target import Target
 
         return probe(
-            Target(one.peer, self._tls, self._settings),
-            follow_up=self._may_follow_up,
+            Target(one.peer, self._options.trusting(self._tls, one.peer), self._settings),
+            follow_up=not self._options.no_follow_up,
             with_contexts=self._with_contexts,
             interrupt=interrupt,
             shared=self._shared,

@@ -117,9 +117,12 @@ def join(phrases: "Iterator[str | Styled]") -> tuple[str | Styled, ...]:
     return tuple(parts)
 
 
+_HOW = {"pin": "verified by its pin", "first use": "trusted on first use, and remembered"}
+
+
 def _verdict(negotiated: "Negotiated") -> Styled:
     if not negotiated.verified:
         return Styled("not verified (--insecure)", Style.BAD)
-    how = {"pin": "verified by its pin"}.get(negotiated.verified_by or "", "verified")
-    unmatched = negotiated.verified_by != "pin" and negotiated.name_matched is False
+    how = _HOW.get(negotiated.verified_by or "", "verified")
+    unmatched = negotiated.verified_by not in _HOW and negotiated.name_matched is False
     return Styled(f"{how} but for its name" if unmatched else how, Style.GOOD)

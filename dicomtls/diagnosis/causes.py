@@ -334,7 +334,10 @@ _CAUSES: Final[dict[str, Cause]] = {
             "the peer's certificate matches no pin: its fingerprint is sha256:"
             + str(leaf(facts).get("fingerprint_sha256", "(none)"))
         ),
-        _hints("if the peer was given a new certificate, ask its owner for the fingerprint and change --pin"),
+        _hints(
+            "if the peer was given a new certificate, ask its owner for the fingerprint and change --pin",
+            "where it was remembered (--trust-on-first-use): dicomtls peers forget HOST:PORT, and meet it anew",
+        ),
     ),
     "client-certificate-required": Cause(
         By.PEER,
