@@ -163,6 +163,14 @@ def test_orthanc_is_told_to_stop(pki: PKI, archive: Orthanc) -> None:
     assert len(rows(find(pki, archive.address, "--level", "image", "--limit", "3"))) == 3
 
 
+def test_orthanc_has_no_worklist(pki: PKI, archive: Orthanc) -> None:
+    """Without its plugin: no presentation context, and a hint at the model."""
+    result = run_dicomtls("find", archive.address, *client_options(pki, pki.client), "--model", "worklist", "--json")
+    (document,) = result.json_lines()
+    assert (result.exit_status, document["error"]["code"]) == (5, "no-presentation-context")
+    assert any("--model" in hint for hint in document["error"]["hints"])
+
+
 # DCMTK
 
 

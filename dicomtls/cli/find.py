@@ -2,13 +2,11 @@
 
 from contextlib import closing
 from dataclasses import replace
-from typing import Annotated
-
-import typer
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
 from dicomtls.cli.options.find import FindingOptions
+from dicomtls.cli.options.peer import PeerName
 from dicomtls.cli.options.query import QueryOptions
 from dicomtls.cli.running import Report, interruptible, run
 from dicomtls.cli.sentences import warn_of_expiry
@@ -22,7 +20,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def find(
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    peer: PeerName,
     *,
     query: QueryOptions,
     finding: FindingOptions,
@@ -44,8 +42,8 @@ def find(
         asked = query.read()
         sent, shown = complete(asked.keys, asked.model, asked.level)
         options, folder = finding.settings(asked.model), finding.folder(asked.model)
-        tls_settings, settings = tls.settings(), association.settings(trace=out.trace)
-        target = association.peer(peer, no_tls=tls.no_tls)
+        settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
+        tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
         so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
         so_far.target = tls.follow_up(target, tls_settings, settings)

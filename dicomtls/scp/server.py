@@ -15,6 +15,7 @@ from dicomtls.connection import listen
 from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.connection import Connection, Places, Surroundings, peer_address
 from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.explaining import hints_for
 from dicomtls.scp.services import StoreOutcome
 from dicomtls.scp.settings import ServerSettings
 from dicomtls.scp.sop_classes import VERIFICATION, storage_sop_classes
@@ -113,7 +114,7 @@ class Server:
         peer = peer_address(sock)
         sock.close()
         code, stage = ("association-timeout", "association") if self._in_clear else ("handshake-timeout", "tls")
-        facts = {"code": code, "stage": stage, "by": "neither"}
+        facts = {"code": code, "stage": stage, "by": "neither", "hints": list(hints_for(code))}
         self._on_event(Event("dropped", "connected and said nothing", Severity.WARNING, peer, facts=facts))
 
     def _start(self, sock: socket.socket) -> None:

@@ -20,7 +20,15 @@ from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from dicomtls.dataset.attributes import DICTIONARY, name_of
 from dicomtls.dataset.character_sets import UTF_8
 from dicomtls.dataset.identifier import Element, Identifier, decode, encode
-from dicomtls.errors import AssociationError, DataError, DIMSEError, Interrupted, RemoteProtocolError, StatusFailure
+from dicomtls.errors import (
+    AssociationError,
+    DataError,
+    DIMSEError,
+    Interrupted,
+    NoPresentationContext,
+    RemoteProtocolError,
+    StatusFailure,
+)
 from dicomtls.scu.attempt import Attempt, Requestor
 from dicomtls.scu.response import receive_response
 from dicomtls.waiting import Interrupt, deadline_in
@@ -97,11 +105,14 @@ def find(
     names = _names(identifier, options.character_sets)
     encode(identifier, EXPLICIT_VR_LE, names)  # before anybody is bothered
     sop_class = FIND_SOP_CLASSES[options.model]
-    association = requestor.associate(
-        attempt or requestor.attempt(),
-        [ContextProposal(abstract_syntax=sop_class, transfer_syntaxes=(EXPLICIT_VR_LE, IMPLICIT_VR_LE))],
-        extended=_extended(sop_class, options),
-    )
+    proposal = ContextProposal(abstract_syntax=sop_class, transfer_syntaxes=(EXPLICIT_VR_LE, IMPLICIT_VR_LE))
+    try:
+        association = requestor.associate(
+            attempt or requestor.attempt(), [proposal], extended=_extended(sop_class, options)
+        )
+    except NoPresentationContext as error:
+        error.hints = (f"the peer answers no queries of the model {options.model}: it may have another --model",)
+        raise
     try:
         result.not_granted = _not_granted(association, options)
         yield from _Search(association, result, requestor.interrupt).run(identifier, names, options.limit)

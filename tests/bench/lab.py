@@ -25,8 +25,9 @@ class Sizes:
     """How much is sent and how often.
 
     `stock` instances go through stock DCMTK, which waits 40 ms at each; `ct` and `small` through all others.
-    `large` names the kind of the one large instance and `large_size` says it for people. `pairs` and `starts` count
-    the runs of transfers and of commands that only start; `space` is what the folder must have free, in bytes.
+    `large` names the kind of the one large instance and `large_size` says it for people. `targets` are probed at once,
+    eight tenths of which answer. `pairs` and `starts` count the runs of transfers and of commands that only start;
+    `space` is what the folder must have free, in bytes.
     """
 
     stock: int
@@ -34,13 +35,18 @@ class Sizes:
     small: int
     large: str
     large_size: str
+    targets: int
     pairs: int
     starts: int
     space: int
 
 
-FULL = Sizes(stock=150, ct=2000, small=5000, large="large", large_size="1 GB", pairs=7, starts=15, space=5 << 30)
-QUICK = Sizes(stock=20, ct=200, small=500, large="large-quick", large_size="134 MB", pairs=3, starts=5, space=1 << 30)
+FULL = Sizes(
+    stock=150, ct=2000, small=5000, large="large", large_size="1 GB", targets=1000, pairs=7, starts=15, space=5 << 30
+)
+QUICK = Sizes(
+    stock=20, ct=200, small=500, large="large-quick", large_size="134 MB", targets=50, pairs=3, starts=5, space=1 << 30
+)
 
 
 @dataclass(frozen=True)
@@ -117,10 +123,10 @@ class Lab:
             yield Receiver(server, directory, "*")
 
     @contextmanager
-    def serve(self) -> Iterator[Receiver]:
+    def serve(self, host: str = commands.HOST) -> Iterator[Receiver]:
         """Run our receiver."""
         directory = Path(tempfile.mkdtemp(prefix="serve-", dir=self.root))
-        with serving(commands.serve(self.pki, directory), commands.plain_environment()) as server:
+        with serving(commands.serve(self.pki, directory, host), commands.plain_environment()) as server:
             yield Receiver(server, directory, "*.dcm")
 
     def send_with_storescu(self, batch: Batch, receiver: Receiver, environment: dict[str, str]) -> Finished:
