@@ -21,8 +21,8 @@ from dicomtls.dataset.identifier import Element
 from tests.support.cli import Result, dicomtls_command, dicomtls_environment, run_dicomtls, started_dicomtls
 from tests.support.documents import assert_document
 from tests.support.exchange import client_options
+from tests.support.finding import Answer, end_when_cancelled, finding_scp, match, pending, put_match, received_query
 from tests.support.pki import PKI, server_context
-from tests.support.queries import Answer, end_when_cancelled, finding_scp, match, pending, put_match, received_query
 from tests.support.servers import acceptor
 
 HOSTILE = "=cmd|'/c calc'!A0\x1b[31m"

@@ -13,7 +13,7 @@ from dicomtls.association.dimse import CommandField, encode_command
 from dicomtls.association.outbox import pack
 from dicomtls.dataset.identifier import encode
 from tests.support.cli import dicomtls_command, dicomtls_environment, started_dicomtls
-from tests.support.queries import ONE, find_response, put_match, received_query
+from tests.support.finding import ONE, find_response, put_match, received_query
 from tests.support.servers import acceptor
 
 AT_ONCE = 100

@@ -9,9 +9,7 @@ from pydicom.dataset import Dataset
 
 from tests.support.cli import Result, run_dicomtls
 from tests.support.exchange import client_options
-from tests.support.peers import Orthanc, orthanc
-from tests.support.pki import PKI
-from tests.support.queries import (
+from tests.support.finding import (
     PATIENTS,
     as_file,
     behind_tls,
@@ -20,6 +18,8 @@ from tests.support.queries import (
     worklist_scp,
     write_archive,
 )
+from tests.support.peers import Orthanc, orthanc
+from tests.support.pki import PKI
 
 NAMES = {patient.patient_id: patient.name for patient in PATIENTS}
 MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"

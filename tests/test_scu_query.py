@@ -29,9 +29,7 @@ from dicomtls.scu import AssociationSettings
 from dicomtls.scu import query as query_module
 from dicomtls.scu.attempt import Requestor
 from dicomtls.scu.query import FindOptions, FindResult, Match, find
-from tests.support.pairs import interrupted_after
-from tests.support.pki import PKI, server_context
-from tests.support.queries import (
+from tests.support.finding import (
     KEYS,
     ONE,
     PATIENTS,
@@ -45,6 +43,8 @@ from tests.support.queries import (
     put_match,
     received_query,
 )
+from tests.support.pairs import interrupted_after
+from tests.support.pki import PKI, server_context
 from tests.support.servers import acceptor, client_tls, open_policy
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dicomtls.scu import AssociationSettings
 from dicomtls.scu import query as query_module
 from dicomtls.scu.attempt import Requestor
 from dicomtls.scu.query import FindOptions, FindResult, find
-from tests.support.queries import KEYS, ONE, find_matches, find_response, put_match, received_query
+from tests.support.finding import KEYS, ONE, find_matches, find_response, put_match, received_query
 from tests.support.servers import acceptor
 
 
