@@ -4,9 +4,9 @@ The only place where codecs and I/O meet. Whatever the peer does that the protoc
 an A-ABORT that gives the right source and reason (PS3.8 section 9.2, action AA-8), and then raised.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, NamedTuple
 
 from dicomtls.association.channel import Channel, WriteFailed
@@ -57,7 +57,8 @@ class AssociationParameters(NamedTuple):
 
     Lengths are those of P-DATA-TF PDUs in bytes, 0 being no limit. `window` is how many of our requests may be
     outstanding, `peer_window` how many of the peer's; 0 is no limit (PS3.7 annex D.3.3.3). `is_requestor` says
-    whether it was us who asked for the association.
+    whether it was us who asked for the association. `extended` is what the acceptor granted of what was asked for, by SOP
+    class (PS3.7 section D.3.3.5).
     """
 
     contexts: dict[int, AcceptedContext]
@@ -69,6 +70,7 @@ class AssociationParameters(NamedTuple):
     called_ae_title: str
     peer_implementation: str = ""
     is_requestor: bool = True
+    extended: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Message(NamedTuple):
