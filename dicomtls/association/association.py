@@ -57,8 +57,8 @@ class AssociationParameters(NamedTuple):
 
     Lengths are those of P-DATA-TF PDUs in bytes, 0 being no limit. `window` is how many of our requests may be
     outstanding, `peer_window` how many of the peer's; 0 is no limit (PS3.7 annex D.3.3.3). `is_requestor` says
-    whether it was us who asked for the association. `extended` is what the acceptor granted of what was asked for, by SOP
-    class (PS3.7 section D.3.3.5).
+    whether it was us who asked for the association. `extended` is what the acceptor granted of what was asked for,
+    by SOP class (PS3.7 section D.3.3.5).
     """
 
     contexts: dict[int, AcceptedContext]
