@@ -5,8 +5,8 @@ for whom in between.
 """
 
 from collections.abc import Iterator
-from sqlite3 import Connection, Row
-from typing import Any, Final, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from dicomtls.association.query import INSTANCE_AVAILABILITY, RETRIEVE_AE_TITLE, Level
 from dicomtls.dataset import tags
@@ -16,9 +16,11 @@ from dicomtls.scp.index import Query
 from dicomtls.scp.index_attributes import ATTRIBUTES, DERIVED, ORDER, TABLES, Attribute, Derived
 from dicomtls.scp.matching import Criterion, criterion
 
+if TYPE_CHECKING:
+    from sqlite3 import Connection, Row
+
 _FIRST_PAGE: Final = 50
 _LONGEST_PAGE: Final = 5000
-_PARENTS: Final = {Level.STUDY: "patient", Level.SERIES: "study", Level.IMAGE: "series"}
 _INSTANCE: Final = ("instance.path", "instance.SOPClassUID", "instance.SOPInstanceUID", "instance.transfer_syntax")
 _NOT_KEYS: Final = frozenset({tags.SPECIFIC_CHARACTER_SET, RETRIEVE_AE_TITLE, INSTANCE_AVAILABILITY})
 _ONLINE: Final = Element("CS", ("ONLINE",))
@@ -65,9 +67,11 @@ class Plan:
     def sql(self) -> str:
         """One page: its last two parameters are the number that it begins behind, and how many rows it may have."""
         table = TABLES[self._level]
-        above = ORDER[: ORDER.index(self._level)]
-        joins = [f"JOIN {TABLES[up]} ON {TABLES[up]}.id = {TABLES[down]}.{_PARENTS[down]}"
-                 for up, down in zip(reversed(above), reversed(ORDER[1 : len(above) + 1]), strict=True)]  # fmt: skip
+        levels = ORDER[: ORDER.index(self._level) + 1]
+        joins = [
+            f"JOIN {TABLES[above]} ON {TABLES[above]}.id = {TABLES[level]}.{TABLES[above]}"
+            for above, level in reversed(list(pairwise(levels)))
+        ]
         selected = [f"{table}.id", *self._selected, *(_INSTANCE if self._is_for_instances else ())]
         where = [*(one.sql for one in self._conditions), f"{table}.id > ?"]
         return (
@@ -80,7 +84,7 @@ class Plan:
         """The parameters of `sql` but for the last two."""
         return tuple(value for one in self._conditions for value in one.parameters)
 
-    def rows(self, connection: Connection) -> Iterator[Row]:
+    def rows(self, connection: "Connection") -> "Iterator[Row]":
         """Yield the rows that match, page by page; raises `sqlite3.Error`."""
         sql, parameters = self.sql, self.parameters
         last, size = 0, _FIRST_PAGE
@@ -91,13 +95,13 @@ class Plan:
                 return
             last, size = page[-1][0], min(4 * size, _LONGEST_PAGE)
 
-    def _matches(self, row: Row) -> bool:
+    def _matches(self, row: "Row") -> bool:
         return all(
             column.criterion is None or column.criterion.matches(_values(column, row[place]))
             for place, column in enumerate(self._columns, start=1)
         )
 
-    def identifier(self, row: Row) -> dict[int, Element]:
+    def identifier(self, row: "Row") -> dict[int, Element]:
         """What was asked for, of one match."""
         found = {
             column.tag: Element(column.vr, _values(column, row[place]))

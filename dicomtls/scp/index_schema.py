@@ -3,19 +3,21 @@
 `PRAGMA user_version` is set last, when all files have been read: without it an index is not whole.
 """
 
-import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dicomtls.association.query import Level
 from dicomtls.scp.index_attributes import TABLES
 from dicomtls.scp.kept_file import column_names
 
+if TYPE_CHECKING:
+    import sqlite3
+
 FILE_NAME: Final = ".dicomtls-index.sqlite"
 SCHEMA_VERSION: Final = 1
 _BUSY_SECONDS: Final = 30.0
-_DAMAGED: Final = frozenset((sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
-"""Codes that no query of ours gets from an index that is as it should be: SQLITE_ERROR stands for a missing table."""
+_DAMAGED: Final = frozenset((1, 11, 26))
+"""SQLITE_ERROR (a table is missing), SQLITE_CORRUPT and SQLITE_NOTADB: what a whole index never says."""
 
 _COLUMNS: Final = {
     Level.PATIENT: "",
@@ -36,8 +38,10 @@ _INDEXES: Final = (
 )
 
 
-def open_database(path: Path, *, durable: bool = False) -> sqlite3.Connection:
+def open_database(path: Path, *, durable: bool = False) -> "sqlite3.Connection":
     """Open the database, which is made if it is missing; for one thread at a time. Raises `sqlite3.Error`."""
+    import sqlite3
+
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -48,8 +52,10 @@ def open_database(path: Path, *, durable: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
+def open_reader(path: Path) -> "sqlite3.Connection":
     """Open the database for queries only; raises `sqlite3.Error`, also where there is none."""
+    import sqlite3
+
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, check_same_thread=False
     )
@@ -61,12 +67,12 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def is_whole(connection: sqlite3.Connection) -> bool:
+def is_whole(connection: "sqlite3.Connection") -> bool:
     """Whether the index is of this schema and was built to its end."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0]) == SCHEMA_VERSION
 
 
-def make_tables(connection: sqlite3.Connection) -> None:
+def make_tables(connection: "sqlite3.Connection") -> None:
     """Make all tables anew, empty; whatever was there goes."""
     connection.execute("PRAGMA user_version = 0")
     connection.execute("BEGIN IMMEDIATE")
@@ -79,15 +85,15 @@ def make_tables(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
-def mark_whole(connection: sqlite3.Connection) -> None:
+def mark_whole(connection: "sqlite3.Connection") -> None:
     """All files are in."""
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: "sqlite3.Error") -> bool:
     """Whether an error says that the file is not what it should be; else the disk, or another process, is the cause."""
     code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.DatabaseError) and code is not None and code & 0xFF in _DAMAGED
+    return code is not None and code & 0xFF in _DAMAGED
 
 
 def set_aside(path: Path) -> Path:
@@ -101,7 +107,7 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def check(connection: sqlite3.Connection) -> None:
+def check(connection: "sqlite3.Connection") -> None:
     """Look at the pages of each table's root; raises `sqlite3.Error`. What lies deeper shows when it is used."""
     for table in TABLES.values():
         connection.execute(f"SELECT * FROM {table} ORDER BY id DESC LIMIT 1").fetchone()

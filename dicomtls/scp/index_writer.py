@@ -1,14 +1,16 @@
 """Puts kept files into the tables, in transactions; for one thread."""
 
 import os
-import sqlite3
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dicomtls.association.query import Level
 from dicomtls.errors import DataError
 from dicomtls.scp.index_attributes import ORDER, TABLES, UNIQUE_COLUMNS
 from dicomtls.scp.kept_file import KeptFile, KeptFileReader, column_names
+
+if TYPE_CHECKING:
+    import sqlite3
 
 BATCH: Final = 500
 """Files in one transaction."""
@@ -34,7 +36,7 @@ _INSERT_INSTANCE: Final = _insert(Level.IMAGE, "series", "path", "transfer_synta
 class IndexWriter:
     """Adds files by their paths below `root`; the first of a patient, study or series says what is known of it."""
 
-    def __init__(self, connection: sqlite3.Connection, root: str) -> None:
+    def __init__(self, connection: "sqlite3.Connection", root: str) -> None:
         self._connection = connection
         self._root = root
         self._reader = KeptFileReader()

@@ -5,16 +5,18 @@ of them, or somebody asks what is there. Python runs one thread at a time, so th
 would cost reception as much.
 """
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dicomtls.errors import MachineError
 from dicomtls.scp.index_writer import BATCH, IndexWriter
 from dicomtls.scp.journal import Journal, read_segment
+
+if TYPE_CHECKING:
+    import sqlite3
 
 MOST_WAITING: Final = 50_000
 """Lines in the journal; half a minute's work to read them would be too much for whoever asks then."""
@@ -32,7 +34,7 @@ class Indexing:
         self,
         journal: Journal,
         writer: Callable[[], IndexWriter],
-        on_failure: Callable[[sqlite3.Error], None],
+        on_failure: "Callable[[sqlite3.Error], None]",
     ) -> None:
         self._journal = journal
         self._writer = writer
@@ -66,7 +68,7 @@ class Indexing:
             msg = "the index does not take what was received"
             raise MachineError(msg)
 
-    def report(self, error: sqlite3.Error) -> None:
+    def report(self, error: "sqlite3.Error") -> None:
         """Somebody who read the database met an error: it is looked into, in the thread."""
         self._reported = error
         self._urgent.set()
@@ -103,6 +105,8 @@ class Indexing:
 
     def _work_off(self) -> bool:
         """Index what the journal has; says whether that went well. What did not is tried again later."""
+        from sqlite3 import Error
+
         segments, upto = self._journal.take()
         self._segments += segments
         try:
@@ -110,7 +114,7 @@ class Indexing:
                 for batch in _batches(read_segment(self._segments[0])):
                     self._writer().put_all(batch)
                 self._journal.done(self._segments.pop(0))
-        except sqlite3.Error as error:
+        except Error as error:
             self._tell(failing=True)
             self._on_failure(error)
             if not self._is_closing:

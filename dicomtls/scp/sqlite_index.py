@@ -1,12 +1,11 @@
 """The index in SQLite, one hidden file beside the instances; made, migrated and mended from them by itself."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import MachineError
@@ -19,6 +18,9 @@ from dicomtls.scp.index_writer import BATCH, IndexWriter, all_places
 from dicomtls.scp.indexing import Indexing
 from dicomtls.scp.journal import Journal, replay_abandoned
 from dicomtls.scp.storage import StoredInstance
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _HAS: Final = "SELECT 1 FROM instance WHERE SOPInstanceUID = ?"
 
@@ -80,12 +82,14 @@ class SQLiteIndex:
         self._journal.close()
         self._connection.close()
 
-    def _rows(self, plan: Plan) -> Iterator[sqlite3.Row]:
+    def _rows(self, plan: Plan) -> "Iterator[sqlite3.Row]":
         with self._reading() as connection:
             yield from plan.rows(connection)
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> "Iterator[sqlite3.Connection]":
+        import sqlite3
+
         self._indexing.catch_up()
         with self._machine_errors():
             try:
@@ -97,6 +101,8 @@ class SQLiteIndex:
 
     @contextmanager
     def _machine_errors(self) -> Iterator[None]:
+        import sqlite3
+
         try:
             with machine_errors(self.path):
                 yield
@@ -106,7 +112,9 @@ class SQLiteIndex:
 
     # Building
 
-    def _open(self, *, reindex: bool) -> sqlite3.Connection:
+    def _open(self, *, reindex: bool) -> "sqlite3.Connection":
+        import sqlite3
+
         try:
             connection = index_schema.open_database(self.path, durable=self._durable)
         except sqlite3.Error as error:
@@ -125,7 +133,7 @@ class SQLiteIndex:
             return self._rebuild_aside(error)
         return connection
 
-    def _rebuild_aside(self, error: sqlite3.Error) -> sqlite3.Connection:
+    def _rebuild_aside(self, error: "sqlite3.Error") -> "sqlite3.Connection":
         """Keep what is damaged for whoever wants to look at it, and begin anew."""
         aside = index_schema.set_aside(self.path)
         facts = {"path": str(aside), "reason": str(error)}
@@ -135,7 +143,7 @@ class SQLiteIndex:
         self._rebuild(connection)
         return connection
 
-    def _rebuild(self, connection: sqlite3.Connection) -> None:
+    def _rebuild(self, connection: "sqlite3.Connection") -> None:
         started = monotonic()
         index_schema.make_tables(connection)
         count = _put_all(IndexWriter(connection, self._root), all_places(self._root))
@@ -148,11 +156,13 @@ class SQLiteIndex:
     def _put_lines(self, lines: Iterable[str]) -> None:
         _put_all(self._writer, lines)
 
-    def _mend(self, error: sqlite3.Error) -> None:
+    def _mend(self, error: "sqlite3.Error") -> None:
         """What the indexing thread does about an error: build anew what is damaged, and tell of everything else."""
         if not index_schema.is_damage(error):
             self._on_event(Event("index-failed", f"the index takes nothing: {error}", Severity.ERROR))
             return
+        import sqlite3
+
         try:
             self._connection.close()
             self._connection = self._rebuild_aside(error)
