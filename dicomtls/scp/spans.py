@@ -109,11 +109,11 @@ class DateTimeSpan:
         return lower, upper
 
 
-_DATE_TIME: Final = r"\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?"
-# The longest reading first: a hyphen with four digits behind it may be an offset as well as a year.
+_OFFSET: Final = r"[+-](?:0\d|1[0-4])[0-5]\d"
+_DATE_TIME: Final = rf"\d{{4,14}}(?:\.\d{{1,6}})?(?:{_OFFSET})?"
+# An offset, where the digits behind a hyphen can be one, and a range of years else.
 _DATE_TIME_RANGE: Final = re.compile(rf"(?P<first>{_DATE_TIME})?\s*(?P<range>-)?\s*(?P<last>{_DATE_TIME})?")
-_ONE_DATE_TIME: Final = re.compile(r"(\d{4,14})(?:\.(\d{1,6}))?([+-]\d{4})?")
-_FARTHEST_OFFSET: Final = 14
+_ONE_DATE_TIME: Final = re.compile(rf"(\d{{4,14}})(?:\.(\d{{1,6}}))?({_OFFSET})?")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,5 @@ def _as_offset(text: str | None) -> timezone | None:
     if text is None:
         return None
     hours, minutes = int(text[1:3]), int(text[3:])
-    if hours > _FARTHEST_OFFSET:
-        raise ValueError
     offset = timedelta(hours=hours, minutes=minutes)
     return timezone(-offset if text[0] == "-" else offset)
