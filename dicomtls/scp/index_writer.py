@@ -102,10 +102,12 @@ def all_places(root: str) -> Iterable[str]:
             entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda entry: entry.name)
         except OSError:  # gone, or another user's
             continue
+        inner: list[str] = []
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                folders.append(f"{folder}{entry.name}/")
+                inner.append(f"{folder}{entry.name}/")
             elif entry.name.endswith(".dcm") and entry.is_file(follow_symlinks=False):
                 yield f"{folder}{entry.name}"
+        folders += reversed(inner)

@@ -90,7 +90,8 @@ class Indexing:
             reported, self._reported = self._reported, None
             if reported is not None:
                 self._on_failure(reported)
-            if not self._work_off() and self._is_closing:
+            is_last = self._is_closing
+            if not self._work_off() and is_last:
                 return
 
     def _settle(self) -> None:
