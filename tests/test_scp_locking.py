@@ -24,6 +24,7 @@ def test_folder_that_is_not_there_has_no_lock(tmp_path: Path) -> None:
 
 def test_folder_is_synced(tmp_path: Path) -> None:
     """Which shows only in that nothing goes wrong, and no descriptor is left."""
-    before = len(os.listdir("/proc/self/fd"))
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
     sync_folder(str(tmp_path))
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(descriptors.iterdir())) == before
