@@ -335,15 +335,16 @@ def test_extended_negotiation_grants_what_we_can() -> None:
 
 def test_names_are_fuzzy_when_that_was_negotiated(server: RunningServer) -> None:
     """And only then."""
-    from dicomtls.association.establish import request
-    from dicomtls.association.channel import Channel
-    from dicomtls.association.negotiation import build_request
     import socket
+
+    from dicomtls.association.channel import Channel
+    from dicomtls.association.establish import request
+    from dicomtls.association.negotiation import build_request
 
     asked = with_level(Level.STUDY, keys({PATIENT_NAME: "test patient0", STUDY_UID: None}))
     for information, count in ((b"\0\0\1", 2), (b"\0\0\0", 0), (b"\1", 0)):
         sock = socket.create_connection(server.address)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003 -- the standard library's own signature
         proposal = build_request(
             FIND_CONTEXTS,
             called_ae_title="ANY-SCP",

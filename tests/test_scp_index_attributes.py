@@ -4,7 +4,7 @@ import pytest
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
 
 from dicomtls.association.query import UNIQUE_KEYS, Level
-from dicomtls.scp.index_attributes import ATTRIBUTES, DERIVED, READ_TAGS, UNIQUE_COLUMNS, folded
+from dicomtls.scp.index_attributes import ATTRIBUTES, DERIVED, READ_TAGS, UNIQUE_COLUMNS, Attribute, Derived, folded
 
 REQUIRED = {
     Level.PATIENT: {"PatientName", "PatientID"},
@@ -17,12 +17,13 @@ REQUIRED = {
 @pytest.mark.parametrize("level", list(Level))
 def test_attributes_are_those_of_the_dictionary(level: Level) -> None:
     """Keyword, VR, and whether there may be several values."""
-    for attribute in (*ATTRIBUTES[level], *DERIVED[level]):
+    known: list[Attribute | Derived] = [*ATTRIBUTES[level]]
+    for attribute in [*known, *DERIVED[level]]:
         assert attribute.keyword == keyword_for_tag(attribute.tag)
         assert attribute.vr == dictionary_VR(attribute.tag)
-    for attribute in ATTRIBUTES[level]:
-        assert attribute.has_many is ("n" in dictionary_VM(attribute.tag)), attribute.keyword
-        assert attribute.tag in READ_TAGS
+    for one in ATTRIBUTES[level]:
+        assert one.has_many is ("n" in dictionary_VM(one.tag)), one.keyword
+        assert one.tag in READ_TAGS
 
 
 @pytest.mark.parametrize("level", list(Level))
@@ -35,7 +36,8 @@ def test_required_keys_are_known(level: Level) -> None:
 
 def test_no_attribute_is_known_twice() -> None:
     """Each belongs to one level."""
-    tags = [one.tag for level in Level for one in (*ATTRIBUTES[level], *DERIVED[level])]
+    tags = [one.tag for level in Level for one in ATTRIBUTES[level]]
+    tags += [one.tag for level in Level for one in DERIVED[level]]
     assert len(tags) == len(set(tags))
 
 

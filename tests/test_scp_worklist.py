@@ -91,7 +91,8 @@ def test_match_has_the_steps_that_match_and_what_was_asked_for(worklist: Worklis
 
 def test_empty_sequence_asks_for_all_of_it(worklist: Worklist) -> None:
     """As an empty item does."""
-    for values in ((), ({},)):
+    several: tuple[tuple[Identifier, ...], ...] = ((), ({},))
+    for values in several:
         [match] = found(worklist, {**keys({PATIENT_NAME: "berta*"}), STEPS: Element("SQ", values)})
         assert match[STEPS].values == ITEMS[1][STEPS].values
 

@@ -51,7 +51,7 @@ def write_instance(
 ) -> StoredInstance:
     """Keep one instance as a storage would; `place` is below the folder."""
     uid, sop_class = str(attributes[INSTANCE_UID]), str(attributes[SOP_CLASS])
-    path = root / (place or f"{attributes.get(STUDY_UID)}/{uid}.dcm")
+    path = root / (place or f"{attributes.get(STUDY_UID)!s}/{uid}.dcm")
     path.parent.mkdir(parents=True, exist_ok=True)
     data = encode_file_meta(sop_class, uid, syntax, "TEST") + encode(keys(attributes), syntax, names)
     path.write_bytes(data)
