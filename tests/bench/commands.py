@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.pki import PKI
@@ -52,6 +53,13 @@ def storescp(pki: PKI, port: int, directory: Path) -> Command:
 def storescu(pki: PKI, port: int, directory: Path) -> Command:
     """DCMTK's sender, which sends all files of one folder."""
     return ["storescu", *_dcmtk_tls(pki.client_key, pki.client_cert, pki.ca), "+sd", HOST, str(port), str(directory)]
+
+
+def findscu(pki: PKI, port: int, return_keys: Sequence[str]) -> Command:
+    """DCMTK's find: all studies with these attributes. Without `-q` most of its time goes into printing them."""
+    keys = [part for key in ("QueryRetrieveLevel=STUDY", *return_keys) for part in ("-k", key)]
+    tls = _dcmtk_tls(pki.client_key, pki.client_cert, pki.ca)
+    return ["findscu", *tls, "-q", "-S", *keys, HOST, str(port)]
 
 
 def echoscu(pki: PKI, port: int) -> Command:

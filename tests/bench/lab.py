@@ -24,14 +24,16 @@ _SPARE_MEMORY = 256 << 20
 class Sizes:
     """How much is sent and how often.
 
-    `stock` instances go through stock DCMTK, which waits 40 ms at each; `ct` and `small` through all others.
-    `large` names the kind of the one large instance and `large_size` says it for people. `pairs` and `starts` count
-    the runs of transfers and of commands that only start; `space` is what the folder must have free, in bytes.
+    `stock` instances go through stock DCMTK, which waits 40 ms at each; `ct` and `small` through all others. An archive
+    to query has `studies` of ten instances. `large` names the kind of the one large instance and `large_size` says it
+    for people. `pairs` and `starts` count the runs of transfers and of commands that only start; `space` is what the
+    folder must have free, in bytes.
     """
 
     stock: int
     ct: int
     small: int
+    studies: int
     large: str
     large_size: str
     pairs: int
@@ -39,8 +41,20 @@ class Sizes:
     space: int
 
 
-FULL = Sizes(stock=150, ct=2000, small=5000, large="large", large_size="1 GB", pairs=7, starts=15, space=5 << 30)
-QUICK = Sizes(stock=20, ct=200, small=500, large="large-quick", large_size="134 MB", pairs=3, starts=5, space=1 << 30)
+FULL = Sizes(
+    stock=150, ct=2000, small=5000, studies=10_000, large="large", large_size="1 GB", pairs=7, starts=15, space=5 << 30
+)
+QUICK = Sizes(
+    stock=20,
+    ct=200,
+    small=500,
+    studies=500,
+    large="large-quick",
+    large_size="134 MB",
+    pairs=3,
+    starts=5,
+    space=1 << 30,
+)
 
 
 @dataclass(frozen=True)

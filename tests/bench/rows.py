@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tests.bench import commands
 from tests.bench.commands import no_delay_environment, plain_environment
 from tests.bench.figures import Figure, Target, Unit, absolute, compare
+from tests.bench.finding import finding
 from tests.bench.lab import Batch, Lab, reported_seconds
 from tests.bench.processes import run, serving
 
@@ -205,6 +206,11 @@ ROWS = {
     "index-small": Row(
         "{small:,} instances of 12 KB to `serve`, against the same to `serve --no-index`",
         lambda lab: indexed(lab, "small", lab.sizes.small),
+    ),
+    "find": Row(
+        "`serve` with {studies:,} studies of 10 instances: first match of a patient's name with wildcards; all studies to"
+        " findscu, whole process; peak memory",
+        finding,
     ),
     "memory": Row("{large_size} instance: peak memory of `store`; of `serve`", memory),
     "echo": Row("`echo` to a stock storescp: CPU against pynetdicom; wall clock against echoscu", echo),
