@@ -208,8 +208,8 @@ ROWS = {
         lambda lab: indexed(lab, "small", lab.sizes.small),
     ),
     "find": Row(
-        "`serve` with {studies:,} studies of 10 instances: first match of a patient's name with wildcards; all studies to"
-        " findscu, whole process; peak memory",
+        "`serve` with {studies:,} studies of 10 instances: first match of a name with wildcards; all studies to findscu,"
+        " whole process; peak memory",
         finding,
     ),
     "memory": Row("{large_size} instance: peak memory of `store`; of `serve`", memory),
