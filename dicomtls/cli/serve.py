@@ -1,4 +1,4 @@
-"""`dicomtls serve`: receive instances into a folder."""
+"""`dicomtls serve`: receive instances into a folder, and answer queries about them."""
 
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import OutputOptions, ServerTLSOptions
-from dicomtls.cli.options.server import AccessOptions, FaultOptions, LogOptions, StorageOptions
+from dicomtls.cli.options.server import AccessOptions, FaultOptions, LogOptions, QueryOptions, StorageOptions
 from dicomtls.cli.options.values import path_option
 from dicomtls.cli.running import Report, run
 
@@ -23,12 +23,13 @@ def serve(
     directory: Annotated[Path, path_option("--directory", help="folder for what is received; made if missing")],
     access: AccessOptions,
     storage: StorageOptions,
+    queries: QueryOptions,
     faults: FaultOptions,
     tls: ServerTLSOptions,
     output: OutputOptions,
     logging: LogOptions,
 ) -> int:
-    """Receive instances over TLS (Verification and Storage SCP) and keep each as a file."""
+    """Receive instances over TLS, keep each as a file, and answer queries (Verification, Storage and Query SCP)."""
     out = output.open("serve")
 
     def body(report: Report) -> None:
@@ -47,8 +48,18 @@ def serve(
             if hook is not None:
                 ending.callback(hook.close, access.grace)
             folder = ending.enter_context(closing(storage.storage(directory)))
+            index = queries.index(directory, durable=storage.fsync, on_event=log)
+            if index is not None:
+                ending.callback(index.close)
             server = Server(
-                settings, certificates, folder, on_event=log, on_stored=hook, tells_details=log.wants_details
+                settings,
+                certificates,
+                folder,
+                on_event=log,
+                on_stored=hook,
+                tells_details=log.wants_details,
+                index=index,
+                offers=queries.offers(index, log),
             )
             with stopped_by_signals(server, certificates), announced(log, server, identity, logging.ready_file):
                 server.run()

@@ -19,6 +19,9 @@ from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.describing import association_facts, describe_handshake, describe_tls, numbers, summary, tls_facts
 from dicomtls.scp.events import Event, Listener, Severity
 from dicomtls.scp.explaining import as_facts, explain_failure, rejection_facts
+from dicomtls.scp.index import Index
+from dicomtls.scp.offers import Offer, Scene, Service
+from dicomtls.scp.requests import Requests
 from dicomtls.scp.services import AbortedOnPurpose, Services, StoreOutcome
 from dicomtls.scp.settings import ServerSettings
 from dicomtls.scp.storage import Storage, StoredInstance
@@ -68,6 +71,8 @@ class Surroundings:
     interrupt: Interrupt
     places: Places = field(default_factory=lambda: Places(1))
     tells_details: bool = True
+    index: Index | None = None
+    offers: tuple[Offer, ...] = ()
 
 
 class Connection:
@@ -154,13 +159,7 @@ class Connection:
             **association_facts(association, self._negotiated),
         )
         self._warn_of_expiry()
-        services = Services(
-            association,
-            self._all.storage,
-            on_outcome=self._on_outcome,
-            faults=self._all.settings.faults,
-            interrupt=self._all.interrupt,
-        )
+        services = self._services(association)
         start = monotonic()
         try:
             with self._summed_up(services, start):
@@ -170,6 +169,23 @@ class Connection:
             raise
         self._emit(
             "association-released", summary("released", services, start), Severity.INFO, **numbers(services, start)
+        )
+
+    def _services(self, association: Association) -> Services:
+        scene = Scene(association, Requests(association), self._all.interrupt, self._emit)
+
+        def maker(offer: Offer) -> Callable[[], Service]:
+            return lambda: offer.make(scene)
+
+        return Services(
+            association,
+            self._all.storage,
+            on_outcome=self._on_outcome,
+            faults=self._all.settings.faults,
+            interrupt=self._all.interrupt,
+            index=self._all.index,
+            requests=scene.requests,
+            others={offer.command_field: maker(offer) for offer in self._all.offers},
         )
 
     @contextmanager

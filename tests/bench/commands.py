@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.pki import PKI
@@ -54,6 +55,13 @@ def storescu(pki: PKI, port: int, directory: Path) -> Command:
     return ["storescu", *_dcmtk_tls(pki.client_key, pki.client_cert, pki.ca), "+sd", HOST, str(port), str(directory)]
 
 
+def findscu(pki: PKI, port: int, return_keys: Sequence[str]) -> Command:
+    """DCMTK's find: all studies with these attributes. Without `-q` most of its time goes into printing them."""
+    keys = [part for key in ("QueryRetrieveLevel=STUDY", *return_keys) for part in ("-k", key)]
+    tls = _dcmtk_tls(pki.client_key, pki.client_cert, pki.ca)
+    return ["findscu", *tls, "-q", "-S", *keys, HOST, str(port)]
+
+
 def echoscu(pki: PKI, port: int) -> Command:
     """DCMTK's echo."""
     return ["echoscu", *_dcmtk_tls(pki.client_key, pki.client_cert, pki.ca), HOST, str(port)]
@@ -64,10 +72,10 @@ def dicomtls(*arguments: str) -> Command:
     return [sys.executable, "-m", "dicomtls", *arguments]
 
 
-def serve(pki: PKI, directory: Path, host: str = HOST) -> Command:
+def serve(pki: PKI, directory: Path, *options: str, host: str = HOST) -> Command:
     """Our receiver, on a free port."""
     identity = _tls(pki.ca, pki.server_cert, pki.server_key)
-    return dicomtls("serve", "--listen", f"{host}:0", "--directory", str(directory), *identity)
+    return dicomtls("serve", "--listen", f"{host}:0", "--directory", str(directory), *identity, *options)
 
 
 def store(pki: PKI, port: int, directory: Path, *options: str) -> Command:

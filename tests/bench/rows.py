@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from tests.bench import commands
 from tests.bench.commands import no_delay_environment, plain_environment
 from tests.bench.figures import Figure, Target, Unit, absolute, compare
+from tests.bench.finding import finding
 from tests.bench.lab import Batch, Lab, reported_seconds
 from tests.bench.processes import BenchError, Finished, free_port, run, serving
 from tests.support.targets import ANYWHERE, Mix, mixed_targets, silent_port
@@ -124,6 +125,18 @@ def small_instances(lab: Lab) -> list[Figure]:
     return [compare(ours, theirs, Target(2, 4, Unit.TIMES_FASTER), megabytes=batch.megabytes)]
 
 
+def indexed(lab: Lab, kind: str, count: int) -> list[Figure]:
+    """`store` to `serve`, and to one that keeps no index."""
+    batch = lab.batch(kind, count)
+    with lab.serve() as with_index, lab.serve("--no-index") as without:
+        ours, theirs = in_turns(
+            lab.sizes.pairs,
+            lambda: reported_seconds(lab.send_with_store(batch, with_index, "--json")),
+            lambda: reported_seconds(lab.send_with_store(batch, without, "--json")),
+        )
+    return [compare(ours, theirs, Target(0.9, 0.97, Unit.PART_OF_SPEED), megabytes=batch.megabytes)]
+
+
 def memory(lab: Lab) -> list[Figure]:
     """Peak memory of `store` and of `serve` with one large instance."""
     target = Target(80, 60, Unit.MEGABYTES)
@@ -172,7 +185,7 @@ def probe(lab: Lab) -> list[Figure]:
 
 def _probe_many(lab: Lab, environment: dict[str, str]) -> Finished:
     tenth = lab.sizes.targets // 10
-    with lab.serve(ANYWHERE) as scp, silent_port(2 * tenth) as silent:
+    with lab.serve(host=ANYWHERE) as scp, silent_port(2 * tenth) as silent:
         ports = {"good_port": scp.server.port, "refusing_port": free_port(), "silent_port": silent}
         targets = lab.root / "targets"
         targets.write_text("\n".join(mixed_targets(Mix(8 * tenth, tenth, tenth), **ports)))
@@ -216,6 +229,19 @@ ROWS = {
     ),
     "small": Row(
         "{small:,} instances of 12 KB, `store` to `serve`, against DCMTK to DCMTK with TCP_NODELAY=1", small_instances
+    ),
+    "index-ct": Row(
+        "`store` {ct:,} CT to `serve`, against the same to `serve --no-index`",
+        lambda lab: indexed(lab, "ct", lab.sizes.ct),
+    ),
+    "index-small": Row(
+        "{small:,} instances of 12 KB to `serve`, against the same to `serve --no-index`",
+        lambda lab: indexed(lab, "small", lab.sizes.small),
+    ),
+    "find": Row(
+        "`serve` with {studies:,} studies of 10 instances: first match of a name with wildcards; all to findscu,"
+        " whole process; peak memory",
+        finding,
     ),
     "memory": Row("{large_size} instance: peak memory of `store`; of `serve`", memory),
     "echo": Row("`echo` to a stock storescp: CPU against pynetdicom; wall clock against echoscu", echo),

@@ -18,6 +18,8 @@ from dicomtls.errors import DicomTLSError
 from dicomtls.peer import Peer
 from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.events import Event
+from dicomtls.scp.index import Index
+from dicomtls.scp.offers import Offer
 from dicomtls.scp.server import Server
 from dicomtls.scp.services import StoreOutcome
 from dicomtls.scp.settings import ServerSettings
@@ -116,6 +118,8 @@ def our_server(
     *,
     on_stored: Callable[[StoreOutcome], None] | None = None,
     tells_details: bool = True,
+    index: Index | None = None,
+    offers: Sequence[Offer] = (),
     **settings: Any,
 ) -> Iterator[RunningServer]:
     """A server on a port of its own on loopback; `settings` are those of `ServerSettings`."""
@@ -128,6 +132,8 @@ def our_server(
             folder or storage,  # type: ignore[arg-type]  # a path became a folder above
             on_stored=on_stored,
             tells_details=tells_details,
+            index=index,
+            offers=offers,
         )
         try:
             yield running

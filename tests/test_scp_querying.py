@@ -1,0 +1,53 @@
+"""The query services put together, and what they tell."""
+
+from pathlib import Path
+
+import pytest
+
+from dicomtls.association.dimse import CommandField
+from dicomtls.association.query import FIND_SOP_CLASSES, Level, Model
+from dicomtls.scp.events import Severity
+from dicomtls.scp.finding import FindOutcome
+from dicomtls.scp.index import Index
+from dicomtls.scp.querying import _tell, find_offer
+from dicomtls.scp.sqlite_index import SQLiteIndex
+from dicomtls.scp.worklist import Worklist
+
+
+def test_models_are_those_that_there_is_something_for(tmp_path: Path) -> None:
+    """An index, a worklist, both, nothing."""
+    index: Index = SQLiteIndex(tmp_path)
+    worklist = Worklist(tmp_path, on_event=lambda _event: None)
+    roots = {FIND_SOP_CLASSES[Model.STUDY_ROOT], FIND_SOP_CLASSES[Model.PATIENT_ROOT]}
+    assert find_offer(index).sop_classes == roots
+    assert find_offer(None, worklist).sop_classes == {FIND_SOP_CLASSES[Model.WORKLIST]}
+    assert find_offer(index, worklist).sop_classes == set(FIND_SOP_CLASSES.values())
+    assert find_offer(None).sop_classes == set()
+    assert find_offer(index).command_field is CommandField.C_FIND_RQ
+
+
+@pytest.mark.parametrize(
+    ("outcome", "name", "message"),
+    [
+        (
+            FindOutcome(Model.STUDY_ROOT, Level.STUDY, 0x0000, 1, 0.123, None),
+            "find",
+            "find study-root study: 1 match in 0.12 s",
+        ),
+        (FindOutcome(Model.WORKLIST, None, 0xFE00, 2, 1, None), "find",
+         "find worklist: 2 matches in 1.00 s, cancelled"),
+        (FindOutcome(None, None, 0xC000, 0, 0, "no end"), "find-failed", "find failed: no end (0xC000)"),
+        (FindOutcome(None, None, 0xA900, 0, 0, None), "find-failed",
+         "find failed: identifier does not match SOP class (0xA900)"),
+    ],
+)  # fmt: skip
+def test_outcome_is_told(outcome: FindOutcome, name: str, message: str) -> None:
+    """A detail where it went well, a warning else."""
+    told: list[tuple[str, str, Severity]] = []
+
+    def tell(name: str, message: str, severity: Severity, **facts: object) -> None:
+        told.append((name, message, severity))
+        assert facts["matches"] == outcome.matches
+
+    _tell(tell, outcome)
+    assert told == [(name, message, Severity.DETAIL if name == "find" else Severity.WARNING)]
