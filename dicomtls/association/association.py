@@ -5,6 +5,7 @@ an A-ABORT that gives the right source and reason (PS3.8 section 9.2, action AA-
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from time import monotonic
 from types import TracebackType
 from typing import Final, NamedTuple
@@ -36,7 +37,7 @@ from dicomtls.errors import (
     RemoteProtocolError,
 )
 from dicomtls.tls import Negotiated
-from dicomtls.waiting import deadline_in
+from dicomtls.waiting import Interrupt, deadline_in
 
 MAXIMUM_COMMAND_LENGTH: Final = 64 * 1024
 """Command sets take some hundred bytes; only lists of offending elements or of attributes make them longer."""
@@ -175,6 +176,35 @@ class Association:
         with _Guard(self):
             pdu_type, _ = self._read_header(self._wait_for(self.timeout))
             return pdu_type == PDUType.P_DATA_TF
+
+    def await_message(self, interrupt: Interrupt | None, timeout: float | None = None) -> None:
+        """Return when the next message, or the end, begins to come.
+
+        Where `interrupt` is set before that, it raises `Interrupted` and leaves the association as it is, so that the
+        peer can be told to cancel what it does. For an association that has been told to `ignore_interrupt`.
+        """
+        interrupted: Interrupted | None = None
+        with _Guard(self):
+            if self._dataset_context is not None:
+                for _ in self.fragments():
+                    pass
+            waiting = next(self._fragments, None)
+            if waiting is not None:  # it came in one PDU with the end of the last message
+                self._fragments = chain((waiting,), self._fragments)
+                return
+            if self._channel.has_input():
+                return
+            self.flush_responses()
+            try:
+                self._channel.await_input(self._wait_for(self.timeout if timeout is None else timeout), interrupt)
+            except Interrupted as error:
+                interrupted = error
+        if interrupted is not None:
+            raise interrupted
+
+    def ignore_interrupt(self) -> None:
+        """From now on an interrupt ends no wait but that of `await_message`."""
+        self._channel.ignore_interrupt()
 
     def fragments(self) -> Iterator[memoryview]:
         """Yield the dataset of the message that was received last; each view holds until the next one."""

@@ -100,6 +100,13 @@ class Channel:
             return False
         return True
 
+    def await_input(self, deadline: float, interrupt: Interrupt | None) -> None:
+        """Return when something has come; raises `TimeoutError`, and `Interrupted` for this interrupt only."""
+        waiter = Waiter(self._stream.sock, interrupt)
+        while not self.has_input():
+            if not self._spin(1, BUFFER_SIZE):
+                waiter.readable(deadline)
+
     def _need(self, count: int, deadline: float | None, at_most: int = BUFFER_SIZE) -> None:
         while self._end - self._start < count:
             self._make_room(count)

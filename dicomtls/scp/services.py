@@ -82,14 +82,15 @@ class Services:
         while (message := self._association.receive(idle_timeout)) is not None:
             command = message.command
             if command.command_field is CommandField.C_STORE_RQ:
-                self._store(message)
+                self.store(message)
             elif command.command_field is CommandField.C_ECHO_RQ:
                 self.tally.echoed += 1
                 self._respond(message, SUCCESS)
             elif not command.command_field.is_response and command.command_field is not CommandField.C_CANCEL_RQ:
                 self._respond(message, UNRECOGNIZED_OPERATION)
 
-    def _store(self, message: Message) -> None:
+    def store(self, message: Message) -> None:
+        """Take the dataset of a C-STORE request, and respond; a C-GET of ours gives its sub-operations to this."""
         outcome = self._receive_instance(message)
         if outcome.stored is None:
             self.tally.refused += 1

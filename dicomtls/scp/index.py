@@ -1,0 +1,45 @@
+"""What a server knows of the instances that it keeps: the small interface behind which a database stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from dicomtls.association.query import Level, Model
+from dicomtls.dataset.identifier import Element, Identifier
+from dicomtls.scp.storage import StoredInstance
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for: `keys` are an identifier without (0008,0052), which `level` is."""
+
+    model: Model
+    level: Level
+    keys: Identifier
+    relational: bool = False
+    fuzzy: bool = False
+
+
+class KeptInstance(NamedTuple):
+    """An instance in the storage, and what its file is."""
+
+    path: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax: str
+
+
+class Index(Protocol):
+    """Finds what is kept; all raise `MachineError` where the database fails."""
+
+    def add(self, stored: StoredInstance) -> None:
+        """Take note of an instance."""
+
+    def find(self, query: Query) -> Iterator[dict[int, Element]]:
+        """Yield the matches of a C-FIND."""
+
+    def instances(self, query: Query) -> Iterator[KeptInstance]:
+        """Yield all instances below the matches, in a stable order."""
+
+    def has(self, sop_instance_uid: str) -> bool:
+        """Whether an instance is kept."""
