@@ -28,7 +28,7 @@ def test_sop_classes_are_those_of_the_standard(service: str, table: dict[Model, 
 
 def test_worklist_can_only_be_searched() -> None:
     """Nothing can be retrieved by it."""
-    assert FIND_SOP_CLASSES[Model.WORKLIST] == sop_class.ModalityWorklistInformationFind
+    assert FIND_SOP_CLASSES[Model.WORKLIST] == sop_class._BASIC_WORKLIST_CLASSES["ModalityWorklistInformationFind"]
     assert Model.WORKLIST not in MOVE_SOP_CLASSES
     assert Model.WORKLIST not in GET_SOP_CLASSES
 

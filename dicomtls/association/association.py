@@ -27,6 +27,7 @@ from dicomtls.association.pdu import (
     parse_header,
 )
 from dicomtls.association.reasons import AbortReason, AbortSource, describe_abort
+from dicomtls.association.user_information import ExtendedNegotiation
 from dicomtls.errors import (
     AssociationAborted,
     DicomTLSError,
@@ -58,7 +59,7 @@ class AssociationParameters(NamedTuple):
 
     Lengths are those of P-DATA-TF PDUs in bytes, 0 being no limit. `window` is how many of our requests may be
     outstanding, `peer_window` how many of the peer's; 0 is no limit (PS3.7 annex D.3.3.3). `is_requestor` says
-    whether it was us who asked for the association.
+    whether it was us who asked for the association, `extended` what the acceptor answered to extended negotiation.
     """
 
     contexts: dict[int, AcceptedContext]
@@ -70,6 +71,7 @@ class AssociationParameters(NamedTuple):
     called_ae_title: str
     peer_implementation: str = ""
     is_requestor: bool = True
+    extended: tuple[ExtendedNegotiation, ...] = ()
 
 
 class Message(NamedTuple):
@@ -183,6 +185,8 @@ class Association:
         Where `interrupt` is set before that, it raises `Interrupted` and leaves the association as it is, so that the
         peer can be told to cancel what it does. For an association that has been told to `ignore_interrupt`.
         """
+        if interrupt is not None:
+            interrupt.check()  # where something has always come already, nobody waits
         interrupted: Interrupted | None = None
         with _Guard(self):
             if self._dataset_context is not None:

@@ -101,6 +101,7 @@ def _parameters(proposal: AssociateRequest, answer: AssociateAccept, *, is_reque
         called_ae_title=proposal.called_ae_title,
         peer_implementation=theirs.implementation_version_name or theirs.implementation_class_uid,
         is_requestor=is_requestor,
+        extended=granted.extended,
     )
 
 

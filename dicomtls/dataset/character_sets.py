@@ -60,6 +60,8 @@ _EXTENSIONS: Final = {
     "ISO 2022 IR 166": _Extension(b"\x1b-T", "iso8859_11"),
     "ISO 2022 IR 203": _Extension(b"\x1b-b", "iso8859_15"),
 }
+NAMES: Final = frozenset((*_CODECS, *_EXTENSIONS, "ISO 2022 IR 6"))
+"""The values of (0008,0005) that can be read and written."""
 _BY_ESCAPE: Final = {extension.escape: extension for extension in _EXTENSIONS.values()}
 _TO_ASCII: Final = frozenset((b"\x1b(B", b"\x1b(J"))  # ISO 646 and JIS X 0201 romaji
 _ESCAPE: Final = re.compile(rb"\x1b(?:\$[()]?[A-D]|[()\-][A-Za-z])")

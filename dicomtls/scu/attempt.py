@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dicomtls.association.channel import Channel
 from dicomtls.association.establish import request
 from dicomtls.association.negotiation import SYNCHRONOUS, ContextProposal, build_request
-from dicomtls.association.user_information import OperationsWindow
+from dicomtls.association.user_information import ExtendedNegotiation, OperationsWindow
 from dicomtls.connection import connect, resolve
 from dicomtls.errors import NoPresentationContext
 from dicomtls.peer import Peer, format_address
@@ -100,6 +100,7 @@ class Requestor:
         *,
         max_operations: int = 1,
         max_performed: int = 1,
+        extended: tuple[ExtendedNegotiation, ...] = (),
         before_request: Callable[[], None] | None = None,
     ) -> "Association":
         """Reach the peer and agree on presentation contexts; `attempt` is filled on the way.
@@ -116,6 +117,7 @@ class Requestor:
             calling_ae_title=self.settings.calling_ae_title,
             maximum_length=self.settings.maximum_length,
             operations_window=None if window == SYNCHRONOUS else window,
+            extended=extended,
             identity=self.settings.identity,
         )
         channel = self._open(attempt)

@@ -45,9 +45,7 @@ class MemoryIndex:
         """Take a file in."""
         dataset = pydicom.dcmread(path, stop_before_pixels=True)
         meta = dataset.file_meta
-        kept = KeptInstance(
-            str(path), dataset.SOPClassUID, dataset.SOPInstanceUID, str(meta.TransferSyntaxUID)
-        )
+        kept = KeptInstance(str(path), dataset.SOPClassUID, dataset.SOPInstanceUID, str(meta.TransferSyntaxUID))
         self.rows.append((kept, {tag: str(dataset[tag].value) for tag in UNIQUE_KEYS.values()}))
 
     def add(self, stored: Any) -> None:
@@ -159,13 +157,9 @@ def our_archive(
 
 def answer_all(archive: Archive, association: Association, destinations: Destinations) -> None:
     """Serve one association to its end."""
-    services = Services(
-        association, archive.storage, on_outcome=lambda outcome: archive.index.add(outcome.stored)
-    )
+    services = Services(association, archive.storage, on_outcome=lambda outcome: archive.index.add(outcome.stored))
     get = GetService(association, archive.index, on_outcome=archive.hear)
-    move = MoveService(
-        association, archive.index, destinations, on_outcome=archive.hear, interrupt=archive.interrupt
-    )
+    move = MoveService(association, archive.index, destinations, on_outcome=archive.hear, interrupt=archive.interrupt)
     runs = {CommandField.C_STORE_RQ: services.store, CommandField.C_GET_RQ: get.run, CommandField.C_MOVE_RQ: move.run}
     try:
         while (message := association.receive()) is not None:
