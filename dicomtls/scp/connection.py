@@ -191,6 +191,7 @@ class Connection:
                 sop_instance_uid=uid,
                 status=f"0x{outcome.status:04X}",
                 reason=outcome.reason,
+                code=outcome.error.code if outcome.error is not None else None,
             )
             return
         if self._all.tells_details:

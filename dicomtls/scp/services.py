@@ -46,12 +46,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class StoreOutcome:
-    """How one C-STORE ended: `stored` is None where it failed, and `reason` then says why."""
+    """How one C-STORE ended: `stored` is None where it failed, and `reason` then says why.
+
+    `error` is what this machine could not do, where that was it.
+    """
 
     header: InstanceHeader
     status: int
     stored: StoredInstance | None
     reason: str | None = None
+    error: MachineError | None = None
 
 
 class AbortedOnPurpose(Exception):
@@ -127,7 +131,7 @@ class Services:
         except DataError as error:
             return StoreOutcome(header, INVALID_SOP_INSTANCE, None, error.message)
         except MachineError as error:
-            return StoreOutcome(header, OUT_OF_RESOURCES, None, error.message)
+            return StoreOutcome(header, OUT_OF_RESOURCES, None, error.message, error)
 
     def _keep(self, incoming: IncomingInstance) -> StoredInstance:
         try:

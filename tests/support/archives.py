@@ -1,4 +1,4 @@
-"""Our C-MOVE and C-GET services, and storage commitment, behind an index in memory: an archive in a thread of the test."""
+"""Our C-MOVE, C-GET and commitment services over an index in memory: an archive in a thread of the test."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence

@@ -10,7 +10,7 @@ from dicomtls.cli.declaring import option
 from dicomtls.cli.options.association import AssociationTimeout, DIMSETimeout, MaximumLength
 from dicomtls.cli.options.values import path_option, seconds, seconds_or_zero, whole_number
 from dicomtls.errors import UsageError
-from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, check_ae_title, parse_address, parse_port
+from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, check_ae_title, parse_listening
 
 if TYPE_CHECKING:
     from dicomtls.cli.options.server_tls import ServerTLSOptions
@@ -91,7 +91,8 @@ class AccessOptions:
         """Return the settings; with `trace` there is an event for every PDU. Raises `UsageError`."""
         from dicomtls.scp.settings import ServerSettings
 
-        host, port = self._address(DEFAULT_PLAIN_PORT if tls.no_tls else DEFAULT_TLS_PORT)
+        default_port = DEFAULT_PLAIN_PORT if tls.no_tls else DEFAULT_TLS_PORT
+        host, port = parse_listening(self.listen, default_port=default_port)
         return ServerSettings(
             host=host,
             port=port,
@@ -117,13 +118,6 @@ class AccessOptions:
             msg = "--allow with a fingerprint lets nobody in where no client certificate is asked for"
             raise UsageError(msg, hints=("leave out =sha256:..., or ask for certificates with --client-auth and --ca",))
         return AccessRules(ae_title=check_ae_title(self.aet) if self.aet is not None else None, allowed=allowed)
-
-    def _address(self, default_port: int) -> tuple[str, int]:
-        if self.listen is None:
-            return "", default_port
-        if self.listen.removeprefix(":").isdigit():
-            return "", parse_port(self.listen.removeprefix(":"))
-        return parse_address(self.listen, default_port=default_port)
 
 
 @dataclass(frozen=True, kw_only=True)
