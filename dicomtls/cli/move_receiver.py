@@ -107,7 +107,7 @@ def receiver(
         yield None
         return
     received = Received(output, destination)
-    certificates, pin = _certificates(options, tls)
+    certificates, pin = _certificates(output, options, tls)
     host, port = options.address()
     settings = ServerSettings(
         host=host,
@@ -141,8 +141,21 @@ def _announce(output: "Output", server: Server, destination: str, pin: str | Non
         output.notice(f"with a self-signed certificate of our own, sha256:{pin}: give --cert for another")
 
 
+def _check_purpose(output: "Output", tls: "TLSSettings") -> None:
+    """Warn where our certificate is a client's only: archives that verify it refuse it."""
+    from dicomtls.certificates.fields import permits_server
+    from dicomtls.certificates.load import load_certificates
+
+    for path in tls.cert:
+        if not permits_server(load_certificates(path, tls.passphrase)[0]):
+            output.warning(
+                f"{path} is not made for a server, and the archive comes to our receiver as a client: it may refuse it"
+                " ('dicomtls certgen issue --purpose both' makes one for both)"
+            )
+
+
 def _certificates(
-    options: "ReceiverOptions", tls: "TLSSettings | None"
+    output: "Output", options: "ReceiverOptions", tls: "TLSSettings | None"
 ) -> "tuple[CertificateSource | None, str | None]":
     """What the receiver shows, and the fingerprint of that where nobody gave it."""
     if tls is None:
@@ -157,6 +170,8 @@ def _certificates(
 
         identity = own_identity(data_folder())
         tls, pin = replace(tls, cert=(identity.cert,), key=(identity.key,)), identity.fingerprint_sha256
+    else:
+        _check_purpose(output, tls)
     # What was said about the archive's server certificate is the client's.
     served = replace(tls, client_auth=ClientAuth(options.client_auth), insecure=False, pins=())
     return CertificateSource(served), pin

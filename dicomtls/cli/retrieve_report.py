@@ -24,7 +24,15 @@ class RetrieveReport:
         self._output = output
         self._report = report
         report.values.update(
-            status=None, status_meaning=None, completed=0, failed=0, warning=0, failed_instances=[], received=None
+            status=None,
+            status_meaning=None,
+            completed=0,
+            failed=0,
+            warning=0,
+            failed_instances=[],
+            received=None,
+            bytes=None,
+            seconds=None,
         )
 
     def told(self, result: "RetrieveResult", attempt: "Attempt", *, warn_days: int) -> None:

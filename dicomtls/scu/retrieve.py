@@ -104,13 +104,16 @@ class RetrieveResult:
         return f"the peer answered with a failure status: {meaning} (0x{status:04X}){said}"
 
     def _hints(self, status: int) -> tuple[str, ...]:
-        return tuple(hint.format(destination=self.destination or "us") for hint in _HINTS.get(status, ()))
+        hints = _HINTS.get(0xC000 if status >> 12 == _UNABLE else status, ())
+        return tuple(hint.format(destination=self.destination or "us") for hint in hints)
 
 
 _WARNING: Final = 0xB000
+_UNABLE: Final = 0xC
 _HINTS: Final = {
     0xA801: ("the archive must be told of the move destination {destination}: its AE title, host and port, and TLS",),
     0xA702: ("see the archive's log: it may not reach {destination}, or not speak the TLS that is spoken there",),
+    0xC000: ("the archive may not have what was asked for, or want other keys; its log says more",),
     0xA900: ("give the unique key of the level with -k, and those of the levels above it",),
 }
 

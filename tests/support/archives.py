@@ -18,6 +18,7 @@ from dicomtls.association.query import UNIQUE_KEYS
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import DicomTLSError, MachineError
 from dicomtls.peer import Peer
+from dicomtls.scp.commitment import CommitmentOutcome, CommitmentService
 from dicomtls.scp.destinations import Destination, Destinations
 from dicomtls.scp.index import KeptInstance, Query
 from dicomtls.scp.operation import RetrieveOutcome
@@ -79,6 +80,7 @@ class Archive:
     index: MemoryIndex
     storage: FolderStorage
     outcomes: list[RetrieveOutcome] = field(default_factory=list)
+    commitments: list[CommitmentOutcome] = field(default_factory=list)
     ends: list[DicomTLSError] = field(default_factory=list)
     interrupt: Interrupt = field(default_factory=Interrupt)
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -107,6 +109,12 @@ class Archive:
         """A retrieval has ended."""
         with self.changed:
             self.outcomes.append(outcome)
+            self.changed.notify_all()
+
+    def committed(self, outcome: CommitmentOutcome) -> None:
+        """A commitment was reported, or not."""
+        with self.changed:
+            self.commitments.append(outcome)
             self.changed.notify_all()
 
     def ended(self, error: DicomTLSError) -> None:
@@ -158,12 +166,22 @@ def our_archive(
 def answer_all(archive: Archive, association: Association, destinations: Destinations) -> None:
     """Serve one association to its end."""
     services = Services(association, archive.storage, on_outcome=lambda outcome: archive.index.add(outcome.stored))
+    commitment = CommitmentService(
+        association, archive.index, destinations, on_outcome=archive.committed, interrupt=archive.interrupt
+    )
     get = GetService(association, archive.index, on_outcome=archive.hear)
     move = MoveService(association, archive.index, destinations, on_outcome=archive.hear, interrupt=archive.interrupt)
-    runs = {CommandField.C_STORE_RQ: services.store, CommandField.C_GET_RQ: get.run, CommandField.C_MOVE_RQ: move.run}
+    runs = {
+        CommandField.C_STORE_RQ: services.store,
+        CommandField.C_GET_RQ: get.run,
+        CommandField.C_MOVE_RQ: move.run,
+        CommandField.N_ACTION_RQ: commitment.run,
+        CommandField.N_EVENT_REPORT_RSP: commitment.answered,
+    }
     try:
         while (message := association.receive()) is not None:
             if message.command.command_field in runs:
                 runs[message.command.command_field](message)
     finally:
         association.abort()
+        commitment.finish()

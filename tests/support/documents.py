@@ -135,7 +135,18 @@ STORE: Mapping[str, Check] = {
     "bytes": WHOLE_NUMBER,
     "seconds": NUMBER,
 }
-OWN: Mapping[str, Mapping[str, Check]] = {"echo": ECHO, "store": STORE, "serve": {}}
+RETRIEVE: Mapping[str, Check] = {
+    "status": MAYBE_STATUS,
+    "status_meaning": MAYBE_TEXT,
+    "completed": WHOLE_NUMBER,
+    "failed": WHOLE_NUMBER,
+    "warning": WHOLE_NUMBER,
+    "failed_instances": list_of(TEXT),
+    "received": _maybe(WHOLE_NUMBER),
+    "bytes": _maybe(WHOLE_NUMBER),
+    "seconds": MAYBE_NUMBER,
+}
+OWN: Mapping[str, Mapping[str, Check]] = {"echo": ECHO, "store": STORE, "move": RETRIEVE, "get": RETRIEVE, "serve": {}}
 
 
 def assert_shape(value: object, shape: Mapping[str, Check]) -> None:
