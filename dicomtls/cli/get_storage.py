@@ -39,7 +39,8 @@ class Keeper:
         if outcome.stored is not None:
             self.kept += 1
             self.octets += outcome.stored.size
-            self._output.detail(f"kept {outcome.stored.path}")
+            if self._output.verbose:  # a path costs a twentieth of a small instance's time
+                self._output.detail(f"kept {outcome.stored.path}")
             return
         self._obstacle = self._obstacle or outcome.error
         self._output.warning(f"not kept: {outcome.header.sop_instance_uid}: {outcome.reason}")

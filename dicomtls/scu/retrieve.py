@@ -95,7 +95,7 @@ class RetrieveResult:
 
     def _sentence(self, status: int, failed: int) -> str:
         meaning = status_meaning(status, CommandField.C_MOVE_RSP)
-        said = f" ({self.comment})" if self.comment else ""
+        said = f": {self.comment}" if self.comment else ""
         if category(status) is StatusCategory.CANCEL:
             return f"the peer cancelled the retrieval by itself{said}"
         if failed and status in (SUCCESS, _WARNING):
@@ -295,6 +295,7 @@ class _Retrieval:
         self._cancelled = interrupted
         self._give_up_at = monotonic() + _CANCEL_SECONDS
         cancel = Command(command_field=CommandField.C_CANCEL_RQ, message_id_being_responded_to=_MESSAGE_ID)
+        self._association.flush_responses()
         self._association.send(self._context.context_id, cancel)
 
     def _store(self, message: "Message") -> None:

@@ -51,7 +51,8 @@ class MemoryIndex:
 
     def add(self, stored: Any) -> None:
         """Take note of an instance."""
-        self.put(stored.path)
+        if stored is not None and stored.is_new:
+            self.put(stored.path)
 
     def find(self, query: Query) -> Iterator[dict[int, Element]]:
         """No test of retrieval asks for that."""
