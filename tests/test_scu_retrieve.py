@@ -313,13 +313,11 @@ def test_list_that_cannot_be_read_is_a_remark(failed: bytes) -> None:
 
 def test_get_keeps_what_comes(tmp_path: Path) -> None:
     """Each is answered, and counted as it comes."""
-    statuses = []
+    statuses: list[int] = []
 
     def script(association: Association) -> None:
         request, _ = take_request(association)
-        statuses.extend(
-            send_instance(association, f"1.2.3.{number}", DATASET, message_id=number) for number in (1, 2)
-        )
+        statuses.extend(send_instance(association, f"1.2.3.{number}", DATASET, message_id=number) for number in (1, 2))
         association.send(request.context.context_id, retrieve_response(request, 0))
         association.receive()
 
