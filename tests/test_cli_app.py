@@ -70,6 +70,8 @@ def test_mistake_on_the_command_line_is_said_in_our_own_form(
         (["--json", "nix"], None),
         (["echo", "h", "--nix", "--json"], "echo"),
         (["echo", "h", "--max-pdu", "1", "--json"], "echo"),
+        (["find", "h", "--format", "json", "--limit", "x"], "find"),
+        (["find", "h", "--format=json", "--limit", "x"], "find"),
         (["certgen", "pki", "--json"], "certgen"),
         (["echo", "h", "--quiet", "--verbose", "--json"], "echo"),
     ],

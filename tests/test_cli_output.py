@@ -80,3 +80,11 @@ def test_pdus_are_traced_only_where_that_is_asked_for(capsys: pytest.CaptureFixt
     assert trace is not None
     trace("sent P-DATA-TF, 74 bytes")
     assert capsys.readouterr().err == "dicomtls: info: sent P-DATA-TF, 74 bytes\n"
+
+
+def test_record_is_written_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever makes it has seen to it that it is harmless; `--quiet` is for people."""
+    output = Output("find", quiet=True)
+    output.record("a\tb")
+    assert capsys.readouterr() == ("a\tb\n", "")
+    assert not output.reader_is_gone

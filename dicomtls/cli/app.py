@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 
@@ -17,6 +18,7 @@ COMMANDS = LazyGroup(
     _PROGRAM,
     {
         "echo": Entry("dicomtls.cli.echo", "ask a peer whether it answers (C-ECHO)"),
+        "find": Entry("dicomtls.cli.find", "ask a peer what it has (C-FIND)"),
         "store": Entry("dicomtls.cli.store", "send instances to a peer (C-STORE)"),
         "move": Entry("dicomtls.cli.move", "let an archive send instances to a destination, or to us (C-MOVE)"),
         "get": Entry("dicomtls.cli.get", "retrieve instances over one association (C-GET)"),
@@ -65,7 +67,8 @@ def _invoke(arguments: list[str]) -> int:
 
 def _output(arguments: Sequence[str]) -> Output:
     """Where an error goes that came before the options were read."""
-    wants_json = "--json" in arguments or os.environ.get("DICOMTLS_JSON", "").casefold() in {"1", "true", "yes", "on"}
+    wants_json = not {"--json", "--format=json"}.isdisjoint(arguments) or ("--format", "json") in pairwise(arguments)
+    wants_json = wants_json or os.environ.get("DICOMTLS_JSON", "").casefold() in {"1", "true", "yes", "on"}
     return Output(next(iter(_command(arguments)), None), json=wants_json)
 
 

@@ -31,6 +31,8 @@ class Output:
         self.json = json
         self.quiet = quiet
         self.verbose = verbose
+        self.reader_is_gone = False
+        """Whether whoever read the results has closed the pipe: no more of them are wanted."""
 
     def result(self, document: Mapping[str, object], lines: Iterable[Line]) -> None:
         """Write the result: the document with `--json`, else the lines unless `--quiet`."""
@@ -45,12 +47,16 @@ class Output:
         from json import dumps  # only where it is asked for
 
         # ASCII only: a pipe's reader need not share our locale.
-        _write(sys.stdout, dumps(document) + "\n")
+        self.record(dumps(document))
+
+    def record(self, text: str) -> None:
+        """Write one line of a result in a form for programs, whose parts are harmless already."""
+        self.reader_is_gone |= not _write(sys.stdout, text + "\n")
 
     def line(self, line: Line) -> None:
         """Write one line of the result for people."""
         if not (self.quiet or self.json):
-            _write(sys.stdout, render(line, colour=wants_colour(sys.stdout)) + "\n")
+            self.record(render(line, colour=wants_colour(sys.stdout)))
 
     def error(self, diagnosis: "Diagnosis") -> None:
         """Say what went wrong and what to do next; with `-v` also the facts behind it."""
@@ -118,7 +124,8 @@ class OutputLostError(MachineError):
     """The standard output could not be written, for another reason than a reader that has gone away."""
 
 
-def _write(stream: IO[str], text: str) -> None:
+def _write(stream: IO[str], text: str) -> bool:
+    """Write and flush; says whether there is still somebody who reads."""
     try:
         stream.write(text)
         stream.flush()
@@ -126,6 +133,7 @@ def _write(stream: IO[str], text: str) -> None:
         # Without this the interpreter would try again at its end, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         if isinstance(error, BrokenPipeError) or stream is sys.stderr:
-            return
+            return False
         msg = f"cannot write to the standard output: {(error.strerror or str(error)).lower()}"
         raise OutputLostError(msg, code="disk-full" if error.errno == errno.ENOSPC else "no-permission") from error
+    return True

@@ -37,11 +37,11 @@ def run(output: Output, body: Callable[[Report], None]) -> int:
     """Run `body`, write what it reported, and return the exit status; a body fails by raising."""
     report = Report()
     failure = _failure_of(body, report)
+    if report.attempt is not None:
+        _log_times(output, report.attempt.timing_ms)
     if failure is None and report.is_told:
         return ExitStatus.SUCCESS
     document = envelope(output.command, report.attempt, failure, report.values) if output.json else {}
-    if report.attempt is not None:
-        _log_times(output, report.attempt.timing_ms)
     output.result(document, report.lines)
     if failure is None:
         return ExitStatus.SUCCESS

@@ -6,6 +6,8 @@ from typing import IO, NamedTuple, TypeAlias
 
 _SURROGATES = range(0xDC80, 0xDD00)
 _ESCAPED_BYTES = 0xDC00
+_WIDE_SPACE = "\u3000"
+"""Stands between the parts of Japanese names; Python does not count it as printable, but it is only a space."""
 
 
 class Style(StrEnum):
@@ -35,7 +37,9 @@ def visible(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
+    return "".join(
+        character if character.isprintable() or character == _WIDE_SPACE else _escape(character) for character in text
+    )
 
 
 def _escape(character: str) -> str:

@@ -32,8 +32,17 @@ _DCMTK_OPTIONS = {
     "--timeout": "--connect-timeout",
     "-pdu": "--max-pdu",
     "--max-pdu-size": "--max-pdu",
+    "-S": "--model study-root",
+    "--study": "--model study-root",
+    "-P": "--model patient-root",
+    "--patient": "--model patient-root",
+    "-W": "--model worklist",
+    "--worklist": "--model worklist",
+    "-X": "--output with a folder",
+    "--extract": "--output with a folder",
+    "--cancel": "--limit",
 }
-"""What those who come from echoscu and storescu type, and what it is called here."""
+"""What those who come from echoscu, findscu and storescu type, and what it is called here."""
 
 
 def no_such_command(name: str, path: str, names: Sequence[str]) -> UsageError:

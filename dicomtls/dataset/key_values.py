@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
+from math import isfinite
 from struct import Struct
 from struct import error as StructError  # noqa: N812 -- `struct` names its only exception like a function
 from typing import Final
@@ -84,13 +85,17 @@ def _read_number(name: str, vr: str, text: str) -> int | float:
     is_float = vr in _FLOATS
     if (_DECIMAL if is_float else _WHOLE).fullmatch(text):
         number = float(text) if is_float else int(text)
-        try:
-            Struct("<" + FORMATS[vr]).pack(number)
-        except (StructError, OverflowError):
-            pass
-        else:
+        if isfinite(number) and _fits(vr, number):
             return number
     raise _refused(name, text, f"{vr} takes {'a number' if is_float else 'a whole number'} in its range, no wildcard")
+
+
+def _fits(vr: str, number: float) -> bool:
+    try:
+        Struct("<" + FORMATS[vr]).pack(number)
+    except (StructError, OverflowError):
+        return False
+    return True
 
 
 def _read_tag(name: str, text: str) -> int:

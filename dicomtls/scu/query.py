@@ -4,7 +4,7 @@ A query is cancelled where enough has come, where the user interrupts, and where
 what the peer had on its way by then is taken from the wire and thrown away, for some seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -86,7 +86,7 @@ def find(
     *,
     attempt: Attempt | None = None,
     result: FindResult | None = None,
-) -> Iterator[Match]:
+) -> Generator[Match]:
     """Ask for `identifier` over an association of its own, and yield each match as it comes.
 
     `attempt` and `result` are filled on the way. Closing the iterator cancels the query. Raises what
@@ -178,8 +178,6 @@ class _Search:
             raise
 
     def _next(self) -> Match | None:
-        if self._interrupt is not None:
-            self._interrupt.check()
         self._association.await_message(self._interrupt)
         response = self._response()
         status = response.status or 0

@@ -146,7 +146,15 @@ RETRIEVE: Mapping[str, Check] = {
     "bytes": _maybe(WHOLE_NUMBER),
     "seconds": MAYBE_NUMBER,
 }
-OWN: Mapping[str, Mapping[str, Check]] = {"echo": ECHO, "store": STORE, "move": RETRIEVE, "get": RETRIEVE, "serve": {}}
+FIND: Mapping[str, Check] = {"matches": WHOLE_NUMBER, "status": MAYBE_STATUS, "status_meaning": MAYBE_TEXT}
+OWN: Mapping[str, Mapping[str, Check]] = {
+    "echo": ECHO,
+    "find": FIND,
+    "store": STORE,
+    "move": RETRIEVE,
+    "get": RETRIEVE,
+    "serve": {},
+}
 
 
 def assert_shape(value: object, shape: Mapping[str, Check]) -> None:

@@ -1,0 +1,94 @@
+"""The options that say what a query is about."""
+
+from pathlib import Path
+
+import pytest
+
+from dicomtls.association.query import Level, Model
+from dicomtls.cli.options.query import Query, QueryOptions, complete_key
+from dicomtls.dataset.identifier import Element
+from dicomtls.errors import CredentialError, DataError, UsageError
+
+PATIENT_ID = 0x00100020
+KEYS = {PATIENT_ID: Element("LO", ("P1",))}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (QueryOptions(), Query(Model.STUDY_ROOT, Level.STUDY, {})),
+        (QueryOptions(query_key=("PatientID=P1",)), Query(Model.STUDY_ROOT, Level.STUDY, KEYS)),
+        (QueryOptions(level="patient"), Query(Model.PATIENT_ROOT, Level.PATIENT, {})),
+        (QueryOptions(level="image", model="patient-root"), Query(Model.PATIENT_ROOT, Level.IMAGE, {})),
+        (QueryOptions(model="worklist"), Query(Model.WORKLIST, None, {})),
+        (QueryOptions(query_key=("QueryRetrieveLevel=SERIES",)), Query(Model.STUDY_ROOT, Level.SERIES, {})),
+        (QueryOptions(query_key=("0008,0052=IMAGE",), level="image"), Query(Model.STUDY_ROOT, Level.IMAGE, {})),
+    ],
+)
+def test_options_say_what_is_asked_for(options: QueryOptions, expected: Query) -> None:
+    """The level may be typed as a key, as findscu's users do."""
+    assert options.read() == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "level"),
+    [
+        (QueryOptions(), Level.SERIES),
+        (QueryOptions(level="image"), Level.IMAGE),
+        (QueryOptions(query_key=("0008,0052=STUDY",)), Level.STUDY),
+    ],
+)
+def test_what_is_typed_wins_over_the_file(options: QueryOptions, level: Level, tmp_path: Path) -> None:
+    """Its level too."""
+    path = tmp_path / "query.json"
+    path.write_text(
+        '{"00080052": {"vr": "CS", "Value": ["SERIES"]}, "00100020": {"vr": "LO", "Value": ["P1"]},'
+        ' "00080060": {"vr": "CS"}}'
+    )
+    options = QueryOptions(query=path, level=options.level, query_key=(*options.query_key, "Modality=CT"))
+    assert options.read() == Query(Model.STUDY_ROOT, level, {**KEYS, 0x00080060: Element("CS", ("CT",))})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        QueryOptions(query_key=("Nonsense=1",)),
+        QueryOptions(query_key=("QueryRetrieveLevel=FRAME",)),
+        QueryOptions(query_key=("QueryRetrieveLevel=STUDY",), level="image"),
+        QueryOptions(query_key=("QueryRetrieveLevel=STUDY\\IMAGE",)),
+        QueryOptions(level="study", model="worklist"),
+        QueryOptions(level="patient", model="study-root"),
+    ],
+)
+def test_contradictions_are_refused(options: QueryOptions) -> None:
+    """With a hint."""
+    with pytest.raises(UsageError) as caught:
+        options.read()
+    assert caught.value.hints
+
+
+def test_file_that_holds_no_query_is_named(tmp_path: Path) -> None:
+    """Not there, something else, too long."""
+    path = tmp_path / "query"
+    with pytest.raises(CredentialError, match=str(path)):
+        QueryOptions(query=path).read()
+    path.write_text("hello, this is no query at all")
+    with pytest.raises(DataError, match=f"{path} holds no query"):
+        QueryOptions(query=path).read()
+    path.write_bytes(bytes((4 << 20) + 1))
+    with pytest.raises(CredentialError, match="more than"):
+        QueryOptions(query=path).read()
+
+
+@pytest.mark.parametrize(
+    ("begun", "expected"),
+    [
+        ("PatientSpecies", ["PatientSpeciesDescription", "PatientSpeciesCodeSequence"]),
+        ("A[0].ScheduledStationA", ["A[0].ScheduledStationAETitle"]),
+        ("PatientName=", []),
+        ("Nonsense", []),
+    ],
+)
+def test_keywords_complete(begun: str, expected: list[str]) -> None:
+    """The last part of a path, as long as no value is begun."""
+    assert sorted(complete_key(begun)) == sorted(expected)
