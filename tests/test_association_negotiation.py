@@ -386,3 +386,13 @@ def test_extended_negotiation_is_sent_but_not_answered_when_it_is_given() -> Non
     )
     assert request.user_information.extended == extended
     assert answer(request, policy(CT)).user_information.extended == ()
+
+
+def test_extended_negotiation_is_answered_once_when_the_policy_has_an_answer() -> None:
+    """For what is supported and a UID only; the first of several proposals for one SOP class counts."""
+    extended = tuple(ExtendedNegotiation(uid, info) for uid, info in [(CT, b"\1\1"), (CT, b"\0"), (MR, b"\1")])
+    request = build_request(
+        [proposal(CT)], called_ae_title="PACS", calling_ae_title="WS1", maximum_length=0, extended=extended
+    )
+    answered = answer(request, replace(policy(CT), extended=lambda _uid, information: information[:1]))
+    assert answered.user_information.extended == (ExtendedNegotiation(CT, b"\1"),)

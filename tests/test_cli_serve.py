@@ -44,7 +44,7 @@ def test_start_and_stop(pki: PKI, tmp_path: Path, how: signal.Signals) -> None:
     assert result.stdout == f"listening on {server.address}\n"
     assert re.fullmatch(rf"{TIME} stopped\n", result.stderr)
     assert result.exit_status == 0
-    assert list((tmp_path / "in").iterdir()) == []
+    assert [path.name for path in (tmp_path / "in").iterdir()] == [".dicomtls-index.sqlite"]
 
 
 def test_ready_file_is_there_before_the_line_on_stdout(tmp_path: Path) -> None:

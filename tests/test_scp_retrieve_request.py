@@ -12,9 +12,9 @@ from dicomtls.association.negotiation import ContextProposal
 from dicomtls.association.query import MOVE_SOP_CLASSES, QUERY_RETRIEVE_LEVEL, Level, Model
 from dicomtls.dataset import IMPLICIT_VR_LE, tags
 from dicomtls.dataset.identifier import Element, encode
-from dicomtls.scp import retrieve_request as module
 from dicomtls.scp.index import Query
-from dicomtls.scp.retrieve_request import Refused, read_query
+from dicomtls.scp.requests import Refused
+from dicomtls.scp.retrieve_request import read_query
 from dicomtls.scp.retrieving import MOVE_MODELS
 from tests.support.receivers import requestor_of
 from tests.support.servers import CT, acceptor, store_response
@@ -112,13 +112,12 @@ def test_another_sop_class_than_that_of_the_context_is_refused() -> None:
     assert refused.status == 0x0122
 
 
-def test_identifier_that_is_too_long_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_identifier_that_is_too_long_is_refused() -> None:
     """It is taken off the association all the same."""
-    monkeypatch.setattr(module, "LONGEST_IDENTIFIER", 100)
-    refused = read(identifier(keys={**STUDY_KEY, tags.PATIENT_ID: Element("LO", ("x" * 5000,))}))
+    refused = read(identifier(keys={**STUDY_KEY, tags.PATIENT_ID: Element("LO", ("x" * (1 << 20),))}))
     assert isinstance(refused, Refused)
     assert refused.status == 0xC000
-    assert "more than 100" in refused.reason
+    assert "more than 1048576" in refused.reason
 
 
 @settings(max_examples=30)

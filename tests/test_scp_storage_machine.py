@@ -93,7 +93,7 @@ def test_durable_storage_in_the_root_folder_comes_to_an_end(
 ) -> None:
     """The names of folders are synced up to the storage folder, however that is spelled, or to the root."""
     synced: list[str] = []
-    monkeypatch.setattr(storage_module, "_sync_folder", synced.append)
+    monkeypatch.setattr(storage_module, "sync_folder", synced.append)
     folder.durable = True
     folder.directory = Path("/")
     monkeypatch.setattr(os, "makedirs", lambda *_, **__: None)

@@ -4,10 +4,10 @@ The only place where codecs and I/O meet. Whatever the peer does that the protoc
 an A-ABORT that gives the right source and reason (PS3.8 section 9.2, action AA-8), and then raised.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from time import monotonic
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, NamedTuple
 
 from dicomtls.association.channel import Channel, WriteFailed
@@ -27,7 +27,6 @@ from dicomtls.association.pdu import (
     parse_header,
 )
 from dicomtls.association.reasons import AbortReason, AbortSource, describe_abort
-from dicomtls.association.user_information import ExtendedNegotiation
 from dicomtls.errors import (
     AssociationAborted,
     DicomTLSError,
@@ -59,7 +58,8 @@ class AssociationParameters(NamedTuple):
 
     Lengths are those of P-DATA-TF PDUs in bytes, 0 being no limit. `window` is how many of our requests may be
     outstanding, `peer_window` how many of the peer's; 0 is no limit (PS3.7 annex D.3.3.3). `is_requestor` says
-    whether it was us who asked for the association, `extended` what the acceptor answered to extended negotiation.
+    whether it was us who asked for the association. `extended` is what the acceptor granted of what was asked for,
+    by SOP class (PS3.7 section D.3.3.5).
     """
 
     contexts: dict[int, AcceptedContext]
@@ -71,7 +71,7 @@ class AssociationParameters(NamedTuple):
     called_ae_title: str
     peer_implementation: str = ""
     is_requestor: bool = True
-    extended: tuple[ExtendedNegotiation, ...] = ()
+    extended: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Message(NamedTuple):

@@ -101,8 +101,14 @@ def _parameters(proposal: AssociateRequest, answer: AssociateAccept, *, is_reque
         called_ae_title=proposal.called_ae_title,
         peer_implementation=theirs.implementation_version_name or theirs.implementation_class_uid,
         is_requestor=is_requestor,
-        extended=granted.extended,
+        extended=_granted_extended(proposal, answer),
     )
+
+
+def _granted_extended(proposal: AssociateRequest, answer: AssociateAccept) -> dict[str, bytes]:
+    asked = {item.sop_class_uid for item in proposal.user_information.extended}
+    granted = reversed(answer.user_information.extended)
+    return {item.sop_class_uid: item.information for item in granted if item.sop_class_uid in asked}
 
 
 class _Establishing:

@@ -60,6 +60,11 @@ def acknowledge_username(identity: UserIdentity) -> bytes | None:
     return b"" if identity.kind in _NAME_ONLY else None
 
 
+def refuse_extended(sop_class_uid: str, information: bytes) -> bytes | None:  # noqa: ARG001 - one of the possible policies
+    """Answer no extended negotiation: we do without it then (PS3.7 section D.3.3.5)."""
+    return None
+
+
 def refuse_role(abstract_syntax: str) -> bool:  # noqa: ARG001 - one of the possible policies
     """Let the requestor be the SCP of no SOP class."""
     return False
@@ -71,8 +76,8 @@ class AcceptorPolicy:
 
     `maximum_length` is the longest P-DATA-TF that we can receive, in bytes, 0 for any. `max_operations` is how many
     operations may be outstanding in either direction, 0 for any number. `scp_role_allowed` says for which SOP classes
-    the requestor may be the SCP, `identity_response` what to answer to a user identity where the peer asks for it
-    (None: nothing).
+    the requestor may be the SCP. What to answer, None being nothing: `identity_response` says it for a user identity
+    where the peer asks for an answer, `extended` for the extended negotiation of a SOP class that we support.
     """
 
     supports: Callable[[str], bool]
@@ -81,6 +86,7 @@ class AcceptorPolicy:
     max_operations: int = 1
     scp_role_allowed: Callable[[str], bool] = refuse_role
     identity_response: Callable[[UserIdentity], bytes | None] = acknowledge_username
+    extended: Callable[[str, bytes], bytes | None] = refuse_extended
 
 
 def build_request(
@@ -120,10 +126,7 @@ def build_request(
 
 
 def answer(request: AssociateRequest, policy: AcceptorPolicy) -> AssociateAccept:
-    """The A-ASSOCIATE-AC that answers each presentation context in turn, and the user information.
-
-    Extended negotiation is not answered, which means that we do without it (PS3.7 section D.3.3.5).
-    """
+    """The A-ASSOCIATE-AC that answers each presentation context in turn, and the user information."""
     roles = {role.sop_class_uid: role for role in _granted_roles(request, policy)}
     asked = request.user_information
     identity = asked.identity
@@ -137,6 +140,7 @@ def answer(request: AssociateRequest, policy: AcceptorPolicy) -> AssociateAccept
             implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             operations_window=_grant_window(asked.operations_window, policy.max_operations),
             roles=tuple(roles.values()),
+            extended=_answer_extended(request, policy),
             identity_response=policy.identity_response(identity) if identity and identity.response_requested else None,
         ),
     )
@@ -217,6 +221,19 @@ def _granted_roles(request: AssociateRequest, policy: AcceptorPolicy) -> list[Ro
         for uid, role in asked.items()
         if is_uid(uid) and policy.supports(uid)
     ]
+
+
+def _answer_extended(request: AssociateRequest, policy: AcceptorPolicy) -> tuple[ExtendedNegotiation, ...]:
+    """Answers for the SOP classes that we support; the first of several for one SOP class counts."""
+    asked: dict[str, bytes] = {}
+    for item in request.user_information.extended:
+        asked.setdefault(item.sop_class_uid, item.information)
+    answers = {
+        uid: policy.extended(uid, information)
+        for uid, information in asked.items()
+        if is_uid(uid) and policy.supports(uid)
+    }
+    return tuple(ExtendedNegotiation(uid, information) for uid, information in answers.items() if information)
 
 
 def _agreed_roles(request: AssociateRequest, accept: AssociateAccept) -> dict[str, tuple[bool, bool]]:

@@ -1,4 +1,4 @@
-"""`dicomtls serve`: receive instances into a folder."""
+"""`dicomtls serve`: receive instances into a folder, and answer queries about them."""
 
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import OutputOptions, ServerTLSOptions
-from dicomtls.cli.options.server import AccessOptions, FaultOptions, LogOptions, StorageOptions
+from dicomtls.cli.options.server import AccessOptions, FaultOptions, LogOptions, QueryOptions, StorageOptions
 from dicomtls.cli.options.values import path_option
 from dicomtls.cli.running import Report, run
 
@@ -23,18 +23,25 @@ def serve(
     directory: Annotated[Path, path_option("--directory", help="folder for what is received; made if missing")],
     access: AccessOptions,
     storage: StorageOptions,
+    queries: QueryOptions,
     faults: FaultOptions,
     tls: ServerTLSOptions,
     output: OutputOptions,
     logging: LogOptions,
 ) -> int:
-    """Receive instances over TLS (Verification and Storage SCP) and keep each as a file."""
+    """Receive instances over TLS, keep each as a file, and answer queries (Verification, Storage and Query SCP)."""
     out = output.open("serve")
 
     def body(report: Report) -> None:
         from dicomtls.cli.serve_hook import StoredHook
         from dicomtls.cli.serve_log import Log
-        from dicomtls.cli.serve_start import announced, certificate_source, check_ready_file, stopped_by_signals
+        from dicomtls.cli.serve_start import (
+            announced,
+            certificate_source,
+            check_ready_file,
+            sending_settings,
+            stopped_by_signals,
+        )
         from dicomtls.scp.server import Server
 
         tls_settings, settings = tls.settings(), access.settings(tls, faults, trace=out.trace is not None)
@@ -42,13 +49,24 @@ def serve(
         log = Log(out, as_json=logging.log_format == "json")
         tls.announce(out)
         certificates, identity = certificate_source(tls_settings, log)
+        destinations = queries.destinations(sending_settings(tls_settings, identity), access)
         with ExitStack() as ending:
             hook = StoredHook(storage.on_stored, log) if storage.on_stored is not None else None
             if hook is not None:
                 ending.callback(hook.close, access.grace)
             folder = ending.enter_context(closing(storage.storage(directory)))
+            index = queries.index(directory, durable=storage.fsync, on_event=log)
+            if index is not None:
+                ending.callback(index.close)
             server = Server(
-                settings, certificates, folder, on_event=log, on_stored=hook, tells_details=log.wants_details
+                settings,
+                certificates,
+                folder,
+                on_event=log,
+                on_stored=hook,
+                tells_details=log.wants_details,
+                index=index,
+                offers=queries.offers(index, destinations, log),
             )
             with stopped_by_signals(server, certificates), announced(log, server, identity, logging.ready_file):
                 server.run()

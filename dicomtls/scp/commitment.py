@@ -34,7 +34,7 @@ from dicomtls.dataset.identifier import Element, encode
 from dicomtls.errors import AssociationError, DataError, DicomTLSError, DIMSEError, MachineError
 from dicomtls.scp.destinations import Destinations
 from dicomtls.scp.index import Index, Query
-from dicomtls.scp.retrieve_request import Refused, read_dataset
+from dicomtls.scp.requests import Refused, read_identifier
 from dicomtls.scu.response import receive_response
 from dicomtls.waiting import Interrupt
 
@@ -80,7 +80,7 @@ class _Report:
 
 
 class CommitmentService:
-    """Answers the requests of one association: `run` takes a request, `answered` the response to a report of ours.
+    """Answers the requests of one association, and takes the responses to its reports.
 
     `finish` is called when the association has ended, and delivers what was not confirmed.
     """
@@ -103,7 +103,13 @@ class CommitmentService:
         self._message_id = 0
 
     def run(self, message: Message) -> None:
-        """Answer an N-ACTION request, and send its report."""
+        """Answer an N-ACTION request and send its report, or take the response to a report."""
+        if message.command.command_field is CommandField.N_EVENT_REPORT_RSP:
+            self._take_answer(message)
+        else:
+            self._answer(message)
+
+    def _answer(self, message: Message) -> None:
         try:
             transaction = self._read(message)
         except Refused as refused:
@@ -119,8 +125,8 @@ class CommitmentService:
         self._association.flush_responses()
         self._association.send(context.context_id, report.command(self._message_id), dataset)
 
-    def answered(self, message: Message) -> None:
-        """Take the response to a report; one that says no is delivered again, over another association."""
+    def _take_answer(self, message: Message) -> None:
+        """A report that was refused is delivered again, over another association."""
         message_id = message.command.message_id_being_responded_to or 0
         if message.command.status == SUCCESS and message_id in self._unconfirmed:
             self._on_outcome(self._unconfirmed.pop(message_id).outcome("same"))
@@ -133,7 +139,7 @@ class CommitmentService:
 
     def _read(self, message: Message) -> Transaction:
         elements = (
-            read_dataset(self._association, message, longest=LONGEST_REQUEST) if message.command.has_dataset else {}
+            read_identifier(self._association, message, longest=LONGEST_REQUEST) if message.command.has_dataset else {}
         )
         if message.context.abstract_syntax != SOP_CLASS:
             raise Refused(NO_SUCH_SOP_CLASS, "the presentation context is not that of storage commitment")

@@ -5,11 +5,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Final
 
 from dicomtls.association.association import Association
 from dicomtls.association.channel import Channel
+from dicomtls.association.dimse import CommandField
 from dicomtls.association.establish import Rejection, accept
 from dicomtls.association.negotiation import AcceptorPolicy, answer
 from dicomtls.association.pdu import AssociateAccept, AssociateReject, AssociateRequest
@@ -19,6 +21,9 @@ from dicomtls.errors import AssociationAborted, AssociationRejected, By, DicomTL
 from dicomtls.peer import format_address
 from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.index import Index
+from dicomtls.scp.offers import Offer, Scene, Service
+from dicomtls.scp.requests import Requests
 from dicomtls.scp.services import AbortedOnPurpose, Services, StoreOutcome
 from dicomtls.scp.settings import ServerSettings
 from dicomtls.scp.storage import Storage, StoredInstance
@@ -70,6 +75,8 @@ class Surroundings:
     interrupt: Interrupt
     places: Places = field(default_factory=lambda: Places(1))
     tells_details: bool = True
+    index: Index | None = None
+    offers: tuple[Offer, ...] = ()
 
 
 class Connection:
@@ -153,13 +160,7 @@ class Connection:
             **_facts(association, self._negotiated),
         )
         self._warn_of_expiry()
-        services = Services(
-            association,
-            self._all.storage,
-            on_outcome=self._on_outcome,
-            faults=self._all.settings.faults,
-            interrupt=self._all.interrupt,
-        )
+        services = self._services(association)
         start = monotonic()
         try:
             with self._summed_up(services, start):
@@ -167,8 +168,27 @@ class Connection:
         except BaseException:  # an interrupted pause, or our own fault: neither has ended the association
             association.abort()
             raise
+        finally:
+            services.finish()
         self._emit(
             "association-released", _summary("released", services, start), Severity.INFO, **_numbers(services, start)
+        )
+
+    def _services(self, association: Association) -> Services:
+        scene = Scene(association, Requests(association), self._all.interrupt, self._emit)
+
+        others: dict[CommandField, Callable[[], Service]] = {}
+        for offer in self._all.offers:
+            others |= dict.fromkeys((offer.command_field, *offer.also), partial(offer.make, scene))
+        return Services(
+            association,
+            self._all.storage,
+            on_outcome=self._on_outcome,
+            faults=self._all.settings.faults,
+            interrupt=self._all.interrupt,
+            index=self._all.index,
+            requests=scene.requests,
+            others=others,
         )
 
     @contextmanager

@@ -25,7 +25,8 @@ from dicomtls.scp.destinations import Destination, Destinations
 from dicomtls.scp.index import Index, KeptInstance, Query
 from dicomtls.scp.kept import KeptLedger, unseen
 from dicomtls.scp.operation import Operation, RetrieveOutcome
-from dicomtls.scp.retrieve_request import Refused, read_query
+from dicomtls.scp.requests import Refused
+from dicomtls.scp.retrieve_request import read_query
 from dicomtls.scu.instances import Instance
 from dicomtls.scu.ledger import InstanceReport, StoreResult
 from dicomtls.scu.sender import Originator, Sender

@@ -5,16 +5,17 @@ The handshake happens in the connection's own thread under its own deadline, so 
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from time import monotonic
 from typing import Final
 
-from dicomtls.association.negotiation import AcceptorPolicy
 from dicomtls.connection import listen
 from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.connection import Connection, Places, Surroundings, peer_address
 from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.index import Index
+from dicomtls.scp.offers import Offer, policy_with
 from dicomtls.scp.services import StoreOutcome
 from dicomtls.scp.settings import ServerSettings
 from dicomtls.scp.sop_classes import VERIFICATION, storage_sop_classes
@@ -27,7 +28,7 @@ _LOOK_EVERY_SECONDS: Final = 0.1
 
 
 class Server:
-    """Serves Verification and Storage until it is stopped; `certificates` None serves in clear."""
+    """Serves Verification, Storage and what it has offers for, until it is stopped; `certificates` None: in clear."""
 
     def __init__(
         self,
@@ -38,6 +39,8 @@ class Server:
         on_event: Listener,
         on_stored: Callable[[StoreOutcome], None] | None = None,
         tells_details: bool = True,
+        index: Index | None = None,
+        offers: Sequence[Offer] = (),
     ) -> None:
         """Listen from now on; raises `MachineError`, `NetworkError` where the address cannot be had."""
         descriptors = raise_descriptor_limit()
@@ -53,7 +56,13 @@ class Server:
         self._is_over = False
         self._surroundings = Surroundings(
             settings=settings,
-            policy=_policy(settings),
+            policy=policy_with(
+                offers,
+                storage_sop_classes() | {VERIFICATION},
+                accept_unknown=settings.accept_unknown,
+                maximum_length=settings.maximum_length,
+                max_operations=settings.max_operations,
+            ),
             certificates=certificates,
             storage=storage,
             on_event=on_event,
@@ -61,6 +70,8 @@ class Server:
             interrupt=self._abort,
             places=Places(settings.max_associations),
             tells_details=tells_details,
+            index=index,
+            offers=tuple(offers),
         )
         self.host, self.port = listener.getsockname()[:2]
         self._room = WaitingRoom(
@@ -137,17 +148,6 @@ class Server:
         with self._lock:
             self._threads.discard(thread)
             self._close_flags()
-
-
-def _policy(settings: ServerSettings) -> AcceptorPolicy:
-    known = storage_sop_classes() | {VERIFICATION}
-    return AcceptorPolicy(
-        supports=lambda abstract_syntax: settings.accept_unknown or abstract_syntax in known,
-        # Nothing is decoded here, so every transfer syntax is as good as any other.
-        accepts_transfer_syntax=lambda _abstract_syntax, _transfer_syntax: True,
-        maximum_length=settings.maximum_length,
-        max_operations=settings.max_operations,
-    )
 
 
 def _ignore(outcome: StoreOutcome) -> None:

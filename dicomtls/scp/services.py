@@ -1,6 +1,6 @@
 """What a server does with the messages of an association: Verification and Storage (PS3.4 annexes A and B)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,9 @@ from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.items import is_uid
 from dicomtls.association.status import SUCCESS
 from dicomtls.errors import DataError, MachineError
+from dicomtls.scp.index import Index
+from dicomtls.scp.offers import Lasting, Service
+from dicomtls.scp.requests import Requests
 from dicomtls.scp.storage import IncomingInstance, InstanceHeader, Storage, StoredInstance
 from dicomtls.waiting import Interrupt, pause
 
@@ -63,7 +66,11 @@ class AbortedOnPurpose(Exception):
 
 
 class Services:
-    """Answers the requests of one association until it ends."""
+    """Answers the requests of one association until it ends.
+
+    An `index` takes note of each instance before its response; `others` make what answers the requests that are none
+    of Verification and Storage, each when the first of its kind comes.
+    """
 
     def __init__(
         self,
@@ -73,6 +80,9 @@ class Services:
         on_outcome: Callable[[StoreOutcome], None],
         faults: Faults | None = None,
         interrupt: Interrupt | None = None,
+        index: Index | None = None,
+        requests: Requests | None = None,
+        others: Mapping[CommandField, Callable[[], Service]] | None = None,
     ) -> None:
         self.tally = Tally()
         self._association = association
@@ -80,18 +90,37 @@ class Services:
         self._on_outcome = on_outcome
         self._faults = faults or Faults()
         self._interrupt = interrupt
+        self._index = index
+        self._requests = requests or Requests(association)
+        self._others = others or {}
+        self._made: dict[Callable[[], Service], Service] = {}
 
     def run(self, idle_timeout: float) -> None:
         """Serve until the peer releases; raises what ends an association otherwise, and `AbortedOnPurpose`."""
-        while (message := self._association.receive(idle_timeout)) is not None:
+        while (message := self._requests.next(idle_timeout)) is not None:
             command = message.command
             if command.command_field is CommandField.C_STORE_RQ:
                 self.store(message)
             elif command.command_field is CommandField.C_ECHO_RQ:
                 self.tally.echoed += 1
                 self._respond(message, SUCCESS)
+            elif command.command_field in self._others:
+                self._serve(message)
             elif not command.command_field.is_response and command.command_field is not CommandField.C_CANCEL_RQ:
                 self._respond(message, UNRECOGNIZED_OPERATION)
+
+    def _serve(self, message: Message) -> None:
+        make = self._others[message.command.command_field]
+        if make not in self._made:
+            self._made[make] = make()
+        self._association.flush_responses()
+        self._made[make].run(message)
+
+    def finish(self) -> None:
+        """Let services do what is left to do when the association has ended."""
+        for service in self._made.values():
+            if isinstance(service, Lasting):
+                service.finish()
 
     def store(self, message: Message) -> None:
         """Take the dataset of a C-STORE request, and respond; a C-GET of ours gives its sub-operations to this."""
@@ -137,10 +166,13 @@ class Services:
         try:
             for fragment in self._association.fragments():
                 incoming.write(fragment)
-            return incoming.commit()
+            stored = incoming.commit()
         except BaseException:  # an interrupt too: nothing half written may stay
             incoming.discard()
             raise
+        if self._index is not None:
+            self._index.add(stored)
+        return stored
 
     def _respond(self, message: Message, status: int, *, comment: str | None = None) -> None:
         if self._faults.delay:

@@ -21,6 +21,7 @@ from dicomtls.dataset.repeated import AttributeReader
 from dicomtls.errors import DataError
 from dicomtls.files import machine_error, machine_errors
 from dicomtls.scp.layout import Layout
+from dicomtls.scp.locking import lock_folder, sync_folder
 
 _INCOMING: Final = ".dicomtls-incoming-"
 _LONGEST_HEAD: Final = 1 << 20
@@ -130,7 +131,7 @@ class FolderStorage:
         self._unlock()
         self.directory.mkdir(parents=True, exist_ok=True)
         incoming = tempfile.mkdtemp(prefix=_INCOMING, dir=self.directory)
-        self._lock = _lock(Path(incoming))
+        self._lock = lock_folder(Path(incoming))
         self._incoming = incoming
 
     def _unlock(self) -> None:
@@ -151,7 +152,7 @@ class FolderStorage:
     def _sync_parents(self, folder: Path) -> None:
         """Make the names of folders as durable as what will be in them."""
         for parent in folder.parents:
-            _sync_folder(str(parent))
+            sync_folder(str(parent))
             if parent == self.directory:
                 return
 
@@ -291,44 +292,17 @@ class IncomingFile:
             self._storage.make_folder(folder)
             os.rename(self._temporary, path)  # noqa: PTH104 -- as above
         if self._storage.durable:
-            _sync_folder(folder)
+            sync_folder(folder)
 
 
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _writev = getattr(os, "writev", None)
 
 
-def _sync_folder(folder: str) -> None:
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _lock(directory: Path) -> int | None:
-    """Hold a lock on a folder for as long as this process lives; None where the system has no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # another user's, or gone by now
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
 def _clear_abandoned(directory: Path) -> None:
     """Remove the temporary folders of processes that are gone; their lock went with them."""
     for folder in directory.glob(f"{_INCOMING}*"):
-        descriptor = _lock(folder)
+        descriptor = lock_folder(folder)
         if descriptor is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)

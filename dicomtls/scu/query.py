@@ -135,8 +135,9 @@ def _extended(sop_class: str, options: FindOptions) -> tuple[ExtendedNegotiation
 
 def _not_granted(association: "Association", options: FindOptions) -> tuple[str, ...]:
     sop_class = FIND_SOP_CLASSES[options.model]
-    answers = (item.information for item in association.parameters.extended if item.sop_class_uid == sop_class)
-    answer = next(answers, b"").ljust(3, b"\0")  # what is left out counts as 0 (PS3.4 section C.5.1.1)
+    answer = association.parameters.extended.get(sop_class, b"").ljust(
+        3, b"\0"
+    )  # what is left out counts as 0 (PS3.4 section C.5.1.1)
     asked = (
         ("relational", options.relational, ExtendedBehaviour.RELATIONAL),
         ("fuzzy", options.fuzzy, ExtendedBehaviour.FUZZY),

@@ -64,10 +64,10 @@ def dicomtls(*arguments: str) -> Command:
     return [sys.executable, "-m", "dicomtls", *arguments]
 
 
-def serve(pki: PKI, directory: Path) -> Command:
+def serve(pki: PKI, directory: Path, *options: str) -> Command:
     """Our receiver, on a free port."""
     identity = _tls(pki.ca, pki.server_cert, pki.server_key)
-    return dicomtls("serve", "--listen", f"{HOST}:0", "--directory", str(directory), *identity)
+    return dicomtls("serve", "--listen", f"{HOST}:0", "--directory", str(directory), *identity, *options)
 
 
 def store(pki: PKI, port: int, directory: Path, *options: str) -> Command:

@@ -117,10 +117,10 @@ class Lab:
             yield Receiver(server, directory, "*")
 
     @contextmanager
-    def serve(self) -> Iterator[Receiver]:
+    def serve(self, *options: str) -> Iterator[Receiver]:
         """Run our receiver."""
         directory = Path(tempfile.mkdtemp(prefix="serve-", dir=self.root))
-        with serving(commands.serve(self.pki, directory), commands.plain_environment()) as server:
+        with serving(commands.serve(self.pki, directory, *options), commands.plain_environment()) as server:
             yield Receiver(server, directory, "*.dcm")
 
     def send_with_storescu(self, batch: Batch, receiver: Receiver, environment: dict[str, str]) -> Finished:

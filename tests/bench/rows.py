@@ -122,6 +122,18 @@ def small_instances(lab: Lab) -> list[Figure]:
     return [compare(ours, theirs, Target(2, 4, Unit.TIMES_FASTER), megabytes=batch.megabytes)]
 
 
+def indexed(lab: Lab, kind: str, count: int) -> list[Figure]:
+    """`store` to `serve`, and to one that keeps no index."""
+    batch = lab.batch(kind, count)
+    with lab.serve() as with_index, lab.serve("--no-index") as without:
+        ours, theirs = in_turns(
+            lab.sizes.pairs,
+            lambda: reported_seconds(lab.send_with_store(batch, with_index, "--json")),
+            lambda: reported_seconds(lab.send_with_store(batch, without, "--json")),
+        )
+    return [compare(ours, theirs, Target(0.9, 0.97, Unit.PART_OF_SPEED), megabytes=batch.megabytes)]
+
+
 def memory(lab: Lab) -> list[Figure]:
     """Peak memory of `store` and of `serve` with one large instance."""
     target = Target(80, 60, Unit.MEGABYTES)
@@ -185,6 +197,14 @@ ROWS = {
     ),
     "small": Row(
         "{small:,} instances of 12 KB, `store` to `serve`, against DCMTK to DCMTK with TCP_NODELAY=1", small_instances
+    ),
+    "index-ct": Row(
+        "`store` {ct:,} CT to `serve`, against the same to `serve --no-index`",
+        lambda lab: indexed(lab, "ct", lab.sizes.ct),
+    ),
+    "index-small": Row(
+        "{small:,} instances of 12 KB to `serve`, against the same to `serve --no-index`",
+        lambda lab: indexed(lab, "small", lab.sizes.small),
     ),
     "memory": Row("{large_size} instance: peak memory of `store`; of `serve`", memory),
     "echo": Row("`echo` to a stock storescp: CPU against pynetdicom; wall clock against echoscu", echo),

@@ -177,7 +177,7 @@ def answer_all(archive: Archive, association: Association, destinations: Destina
         CommandField.C_GET_RQ: get.run,
         CommandField.C_MOVE_RQ: move.run,
         CommandField.N_ACTION_RQ: commitment.run,
-        CommandField.N_EVENT_REPORT_RSP: commitment.answered,
+        CommandField.N_EVENT_REPORT_RSP: commitment.run,
     }
     try:
         while (message := association.receive()) is not None:

@@ -15,12 +15,19 @@ from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, check_ae_title, 
 if TYPE_CHECKING:
     from dicomtls.cli.options.server_tls import ServerTLSOptions
     from dicomtls.scp.access import AccessRules
+    from dicomtls.scp.destinations import Destinations
+    from dicomtls.scp.events import Listener
+    from dicomtls.scp.index import Index
+    from dicomtls.scp.offers import Offer
     from dicomtls.scp.services import Faults
     from dicomtls.scp.settings import ServerSettings
+    from dicomtls.scp.sqlite_index import SQLiteIndex
     from dicomtls.scp.storage import FolderStorage
+    from dicomtls.tls import TLSSettings
 
 _ACCESS = "Access and limits"
 _STORAGE = "Storage"
+_QUERIES = "Queries"
 _FAULTS = "To test senders with"
 _OUTPUT = "Output"
 _HIGHEST_STATUS = 0xFFFF
@@ -149,6 +156,70 @@ class StorageOptions:
         from dicomtls.scp.storage import FolderStorage
 
         return FolderStorage(directory, Layout(self.layout or DEFAULT_LAYOUT), durable=self.fsync)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryOptions:
+    """What `serve` answers queries from."""
+
+    reindex: Annotated[
+        bool, option("--reindex", panel=_QUERIES, help="build the index anew from the files in the folder")
+    ] = False
+    no_index: Annotated[
+        bool, option("--no-index", panel=_QUERIES, help="keep no index, and answer no queries about instances")
+    ] = False
+    worklist: Annotated[
+        Path | None, path_option("--worklist", panel=_QUERIES, help="answer worklist queries from the files there")
+    ] = None
+
+    move_destination: Annotated[
+        tuple[str, ...],
+        option(
+            "--move-destination",
+            metavar="AET@HOST:PORT",
+            panel=_QUERIES,
+            help="send there what is asked for, over TLS; plain:AET@HOST:PORT in clear; repeatable",
+        ),
+    ] = ()
+
+    def index(self, directory: Path, *, durable: bool, on_event: "Listener") -> "SQLiteIndex | None":
+        """Return the index of a storage folder, ready; raises `UsageError`, `MachineError`."""
+        if self.no_index:
+            if self.reindex:
+                msg = "--no-index and --reindex contradict each other"
+                raise UsageError(msg)
+            return None
+        from dicomtls.scp.sqlite_index import SQLiteIndex
+
+        return SQLiteIndex(directory, durable=durable, reindex=self.reindex, on_event=on_event)
+
+    def destinations(self, tls: "TLSSettings | None", access: AccessOptions) -> "Destinations":
+        """Return where C-MOVE may send to, with our own certificate; raises `UsageError`."""
+        from dicomtls.scp.destinations import Destination, Destinations
+        from dicomtls.scu import AssociationSettings
+
+        if self.no_index and self.move_destination:
+            msg = "--no-index and --move-destination contradict each other"
+            raise UsageError(msg, hints=("without an index nothing is found that could be sent",))
+        settings = AssociationSettings(
+            connect_timeout=access.connect_timeout,
+            association_timeout=access.association_timeout,
+            dimse_timeout=access.dimse_timeout,
+            maximum_length=access.max_pdu,
+        )
+        return Destinations(map(Destination.parse, self.move_destination), tls, settings)
+
+    def offers(self, index: "Index | None", destinations: "Destinations", on_event: "Listener") -> "list[Offer]":
+        """Return what is served beside Verification and Storage; raises `UsageError`."""
+        from dicomtls.scp.querying import find_offer, retrieve_offers
+        from dicomtls.scp.worklist import Worklist
+
+        if self.worklist is not None and not self.worklist.is_dir():
+            msg = f"the worklist is not a folder: {self.worklist}"
+            raise UsageError(msg, hints=("--worklist takes a folder of DICOM files, one for each item",))
+        worklist = Worklist(self.worklist, on_event=on_event) if self.worklist is not None else None
+        retrieving = retrieve_offers(index, destinations) if index is not None else []
+        return [find_offer(index, worklist), *retrieving]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,142 @@
+"""What a key of a query matches (PS3.4 section C.2.2.2): decided in one place, for the index and for worklist files.
+
+A criterion looks at the values of one attribute. A database may sort out beforehand what cannot match
+(`conditions`); what is left is decided here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from dicomtls.dataset.identifier import Element, Identifier, Value
+from dicomtls.dataset.value_representations import SEQUENCE
+from dicomtls.scp.patterns import FuzzyName, Name, Wildcard
+from dicomtls.scp.spans import DateSpan, DateTimeSpan, TimeSpan
+
+_WILDCARDS: Final = frozenset("*?")
+_NUMBERS: Final = frozenset(("DS", "IS"))
+
+Values: TypeAlias = Sequence[Value]
+
+
+class Criterion(Protocol):
+    """One key, and what it matches."""
+
+    def matches(self, values: Values) -> bool:
+        """Whether the values of an attribute match; no values where it is empty or missing."""
+
+
+def criterion(element: Element, *, fuzzy: bool = False) -> Criterion | None:
+    """What a key asks for; None where it matches everything (PS3.4 section C.2.2.2.3).
+
+    Several values match what any of them does, as a list of UIDs does (PS3.4 section C.2.2.2.2). With `fuzzy` a name
+    matches where each of its words is the beginning of one.
+    """
+    if element.vr == SEQUENCE:
+        return _items(element, fuzzy=fuzzy)
+    texts = [text.strip(" \0") for value in element.values for text in [_text(value)]]
+    texts = [text for text in dict.fromkeys(texts) if text]
+    if not texts or any(not text.strip("*") for text in texts):
+        return None
+    found = [_single(element.vr, text, fuzzy=fuzzy) for text in texts if not _is_exact(element.vr, text)]
+    exact = frozenset(text for text in texts if _is_exact(element.vr, text))
+    if exact:
+        found.insert(0, Exactly(exact))
+    return found[0] if len(found) == 1 else AnyOf(tuple(found))
+
+
+def criteria(keys: Identifier, *, fuzzy: bool = False) -> dict[int, Criterion]:
+    """What the keys of a query ask for, without those that match everything."""
+    found = ((tag, criterion(element, fuzzy=fuzzy)) for tag, element in keys.items())
+    return {tag: one for tag, one in found if one is not None}
+
+
+def identifier_matches(wanted: Mapping[int, Criterion], identifier: Identifier) -> bool:
+    """Whether a dataset matches all keys."""
+    return all(one.matches(identifier[tag].values if tag in identifier else ()) for tag, one in wanted.items())
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else "" if isinstance(value, (bytes, Mapping)) else f"{value:g}"
+
+
+_RANGED: Final[Mapping[str, Callable[[str], Criterion]]] = {"DA": DateSpan, "TM": TimeSpan, "DT": DateTimeSpan}
+
+
+def _is_exact(vr: str, text: str) -> bool:
+    return vr not in _RANGED and vr != "PN" and vr not in _NUMBERS and not _WILDCARDS & set(text)
+
+
+def _single(vr: str, text: str, *, fuzzy: bool) -> Criterion:
+    if vr == "PN":
+        return FuzzyName(text) if fuzzy else Name(text)
+    if _WILDCARDS & set(text):
+        return Wildcard(text)
+    return _RANGED[vr](text) if vr in _RANGED else Number(text)
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """One of these texts, with case: single value matching, and that of lists of UIDs."""
+
+    texts: frozenset[str]
+
+    def matches(self, values: Values) -> bool:
+        """Whether any value is one of them."""
+        return any(value in self.texts if isinstance(value, str) else _text(value) in self.texts for value in values)
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """What matches one of several criteria."""
+
+    criteria: tuple[Criterion, ...]
+
+    def matches(self, values: Values) -> bool:
+        """Whether one of them matches."""
+        return any(one.matches(values) for one in self.criteria)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number as text (IS, DS): as text or as a number."""
+
+    text: str
+
+    def matches(self, values: Values) -> bool:
+        """Whether any value is the same number."""
+        number = _number(self.text)
+        return any(value == self.text or (number is not None and _number(value) == number) for value in values)
+
+
+def _number(value: Value) -> float | None:
+    try:
+        return float(value) if isinstance(value, (str, int, float)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+# Sequences
+
+
+def _items(element: Element, *, fuzzy: bool) -> "Items | None":
+    """What the item of a key asks for (PS3.4 section C.2.2.2.6); several are one beside the other."""
+    wanted = [criteria(item, fuzzy=fuzzy) for item in element.values if isinstance(item, Mapping)]
+    if not wanted or not all(wanted):
+        return None
+    return Items(tuple(wanted))
+
+
+@dataclass(frozen=True)
+class Items:
+    """A sequence of which one item matches all keys in the item of the query."""
+
+    wanted: tuple[Mapping[int, Criterion], ...]
+
+    def matches(self, values: Values) -> bool:
+        """Whether any item matches."""
+        return any(self.matches_item(item) for item in values if isinstance(item, Mapping))
+
+    def matches_item(self, item: Identifier) -> bool:
+        """Whether this item matches."""
+        return any(identifier_matches(wanted, item) for wanted in self.wanted)

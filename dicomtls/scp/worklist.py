@@ -1,0 +1,103 @@
+"""A worklist from files in a folder: every file is one scheduled procedure step, looked at anew when it has changed.
+
+Files are DICOM files, or bare datasets; what cannot be read is told of once and passed over. Matching is that of
+PS3.4 annex K, with the keys of sequences item by item.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from dicomtls.dataset import tags
+from dicomtls.dataset.file_meta import locate_dataset
+from dicomtls.dataset.identifier import Element, Identifier, Value, decode
+from dicomtls.dataset.value_representations import SEQUENCE
+from dicomtls.errors import DataError
+from dicomtls.files import machine_errors
+from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.index import Query
+from dicomtls.scp.matching import Items, criteria, criterion, identifier_matches
+
+_LONGEST_FILE: Final = 1 << 20
+
+
+class _Known(NamedTuple):
+    """A file as it was read; `item` is None where it cannot be."""
+
+    size: int
+    changed: int
+    item: Identifier | None
+
+
+class Worklist:
+    """Finds in the files of a folder; any thread may ask."""
+
+    def __init__(self, directory: Path, *, on_event: Listener) -> None:
+        self._directory = directory
+        self._on_event = on_event
+        self._known: dict[str, _Known] = {}
+        self._guard = threading.Lock()
+
+    def find(self, query: Query) -> Iterator[dict[int, Element]]:
+        """Yield the matches, each with the attributes that were asked for; raises `MachineError`."""
+        wanted = criteria(query.keys, fuzzy=query.fuzzy)
+        for item in self._items():
+            if identifier_matches(wanted, item):
+                yield _shown(query.keys, item)
+
+    def _items(self) -> list[Identifier]:
+        with self._guard, machine_errors(self._directory), os.scandir(self._directory) as entries:
+            names = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda one: one.name)
+            files = [entry for entry in names if entry.is_file()]
+            self._known = {entry.name: self._look_at(entry) for entry in files}
+            return [known.item for known in self._known.values() if known.item is not None]
+
+    def _look_at(self, entry: "os.DirEntry[str]") -> _Known:
+        status = None
+        try:
+            status = entry.stat()
+            known = self._known.get(entry.name)
+            if known is not None and (known.size, known.changed) == (status.st_size, status.st_mtime_ns):
+                return known
+            return _Known(status.st_size, status.st_mtime_ns, _read(Path(entry.path)))
+        except (OSError, DataError) as error:
+            reason = error.message if isinstance(error, DataError) else (error.strerror or str(error)).lower()
+            message = f"no worklist item: {entry.path}: {reason}"
+            facts = {"path": entry.path, "reason": reason}
+            self._on_event(Event("worklist-file-skipped", message, Severity.WARNING, facts=facts))
+            return _Known(status.st_size, status.st_mtime_ns, None) if status is not None else _GONE
+
+
+_GONE: Final = _Known(-1, -1, None)
+
+
+def _read(path: Path) -> Identifier:
+    with path.open("rb") as file:
+        data = file.read(_LONGEST_FILE + 1)
+    if len(data) > _LONGEST_FILE:
+        msg = f"the file has more than {_LONGEST_FILE} bytes"
+        raise DataError(msg)
+    _, transfer_syntax, offset = locate_dataset(data, len(data))
+    return decode(memoryview(data)[offset:], transfer_syntax)
+
+
+def _shown(keys: Identifier, item: Mapping[int, Element]) -> dict[int, Element]:
+    """What was asked for; attributes that the item does not have are empty."""
+    return {tag: _value(key, item.get(tag)) for tag, key in keys.items() if tag != tags.SPECIFIC_CHARACTER_SET}
+
+
+def _value(key: Element, found: Element | None) -> Element:
+    if found is None:
+        return Element(key.vr)
+    inner = [one for one in key.values if isinstance(one, Mapping)]
+    if found.vr != SEQUENCE or not inner or not any(inner):
+        return found
+    wanted = criterion(key)
+    shown: tuple[Value, ...] = tuple(
+        _shown({tag: one for part in inner for tag, one in part.items()}, item)
+        for item in found.values
+        if isinstance(item, Mapping) and (not isinstance(wanted, Items) or wanted.matches_item(item))
+    )
+    return Element(SEQUENCE, shown)

@@ -1,0 +1,29 @@
+"""Locks on folders."""
+
+import os
+from pathlib import Path
+
+from dicomtls.scp.locking import lock_folder, sync_folder
+
+
+def test_folder_is_locked_once(tmp_path: Path) -> None:
+    """Until whoever has it lets go."""
+    lock = lock_folder(tmp_path)
+    assert lock is not None
+    assert lock_folder(tmp_path) is None
+    os.close(lock)
+    again = lock_folder(tmp_path)
+    assert again is not None
+    os.close(again)
+
+
+def test_folder_that_is_not_there_has_no_lock(tmp_path: Path) -> None:
+    """Nor has it an error."""
+    assert lock_folder(tmp_path / "gone") is None
+
+
+def test_folder_is_synced(tmp_path: Path) -> None:
+    """Which shows only in that nothing goes wrong, and no descriptor is left."""
+    before = len(os.listdir("/proc/self/fd"))
+    sync_folder(str(tmp_path))
+    assert len(os.listdir("/proc/self/fd")) == before
