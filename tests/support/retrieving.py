@@ -1,16 +1,25 @@
-"""What peers say in a C-MOVE or C-GET when a test tells them what."""
+"""What peers say in a C-MOVE or C-GET when a test tells them what, and what becomes of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from dicomtls.association.association import Association, Message
 from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.query import Level, Model
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, decode, encode
-from dicomtls.scu.retrieve import RetrieveRequest
+from dicomtls.errors import DicomTLSError
+from dicomtls.scp.services import Services, StoreOutcome
+from dicomtls.scp.storage import FolderStorage
+from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get, move
 from dicomtls.scu.suboperations import Counts
-from tests.support.servers import context_of, store_request
+from dicomtls.waiting import Interrupt
+from tests.support.receivers import requestor_of
+from tests.support.servers import Acceptor, acceptor, context_of, open_policy, store_request
 
 STUDY = RetrieveRequest(
     model=Model.STUDY_ROOT, level=Level.STUDY, keys={tags.STUDY_INSTANCE_UID: Element("UI", ("1.2.3",))}
@@ -79,3 +88,58 @@ def send_instance(association: Association, uid: str, dataset: bytes, *, message
     assert message is not None
     assert message.command.command_field is CommandField.C_STORE_RSP
     return message.command.status or 0
+
+
+Script = Callable[[Association], None]
+
+
+@contextmanager
+def archive(script: Script, *, accepts: Callable[[str], bool] = lambda _uid: True) -> Iterator[Acceptor]:
+    """A peer that lets us be the SCP of what it accepts."""
+    with acceptor(script, open_policy(supports=accepts, scp_role_allowed=lambda _uid: True)) as peer:
+        yield peer
+
+
+class Watcher:
+    """Hears of the progress, and calls `then` when so many instances have come or been counted."""
+
+    def __init__(self, after: int = -1, then: Callable[[], None] | None = None) -> None:
+        self.told: list[tuple[Counts, int]] = []
+        self._after = after
+        self._then = then
+
+    def progress(self, counts: Counts, received: int) -> None:
+        """Something has changed."""
+        self.told.append((counts, received))
+        if self._then is not None and max(received, counts.done) == self._after:
+            self._then()
+
+
+def moved(
+    script: Script, *, watcher: Watcher | None = None, interrupt: Interrupt | None = None, timeout: float = 20.0
+) -> RetrieveResult:
+    """What became of a C-MOVE to a peer that follows a script."""
+    with archive(script) as peer:
+        return move(requestor_of(peer, interrupt, dimse_timeout=timeout), STUDY, "DEST", observer=watcher)
+
+
+def got(
+    script: Script, directory: Path, *, watcher: Watcher | None = None, interrupt: Interrupt | None = None
+) -> tuple[RetrieveResult, list[StoreOutcome]]:
+    """What became of a C-GET, and of each instance that came."""
+    outcomes: list[StoreOutcome] = []
+    with archive(script) as peer, closing(FolderStorage(directory)) as storage:
+        result = get(
+            requestor_of(peer, interrupt),
+            STUDY,
+            lambda association: Services(association, storage, on_outcome=outcomes.append),
+            observer=watcher,
+        )
+    return result, outcomes
+
+
+def refusal(result: RetrieveResult) -> DicomTLSError:
+    """What the result raises."""
+    with pytest.raises(DicomTLSError) as caught:
+        result.check()
+    return caught.value
