@@ -11,12 +11,12 @@ from dicomtls.scu import suboperations as module
 from dicomtls.scu.suboperations import NOTHING_COUNTED, Counts, SubOperations
 
 
-def response(counts: Counts) -> Command:
+def response(counts: Counts, status: int = 0) -> Command:
     """A C-MOVE-RSP with these counts."""
     return Command(
         command_field=CommandField.C_MOVE_RSP,
         message_id_being_responded_to=1,
-        status=0,
+        status=status,
         number_of_remaining_suboperations=counts.remaining,
         number_of_completed_suboperations=counts.completed,
         number_of_failed_suboperations=counts.failed,
@@ -44,8 +44,15 @@ def test_cancelled_operation_may_leave_some() -> None:
     """They remain."""
     operations = SubOperations()
     operations.update(response(Counts(9, 1, 0, 0)), is_final=False)
-    operations.update(response(Counts(8, 2, 0, 0)), is_final=True)
+    operations.update(response(Counts(8, 2, 0, 0), 0xFE00), is_final=True)
     assert operations.remarks == ()
+
+
+def test_success_leaves_none() -> None:
+    """The negative twin: who has not been told to stop has no reason to."""
+    operations = SubOperations()
+    operations.update(response(Counts(8, 2, 0, 0)), is_final=True)
+    assert operations.remarks == ("the peer ended with 8 sub-operations remaining",)
 
 
 def test_remark_is_made_once() -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dicomtls.association.items import is_uid
+from dicomtls.association.status import StatusCategory, category
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import decode
 from dicomtls.errors import DataError
@@ -76,6 +77,8 @@ class SubOperations:
         elif is_final and last.total is not None and counts.done + (counts.remaining or 0) < last.total:
             missing = last.total - counts.done - (counts.remaining or 0)
             self.remark(f"the peer's last counts leave out {missing} of {last.total} sub-operations")
+        if is_final and counts.remaining and category(response.status or 0) is not StatusCategory.CANCEL:
+            self.remark(f"the peer ended with {counts.remaining} sub-operations remaining")
 
     def failed_instances(self, identifier: "Iterable[memoryview]", transfer_syntax: str) -> tuple[str, ...]:
         """Read the list of those that failed; what cannot be read of it is a remark (PS3.4 C.4.2.1.4.2)."""
