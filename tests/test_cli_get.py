@@ -4,12 +4,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import pydicom
 import pytest
 
 from dicomtls.association.association import Association
 from dicomtls.scu.suboperations import Counts
-from tests.support.archives import Archive, our_archive
+from tests.support.archives import Archive, our_archive, paths_of, study_key, study_uid
 from tests.support.cli import Result, run_dicomtls, started_dicomtls
 from tests.support.documents import assert_document
 from tests.support.exchange import client_options
@@ -31,14 +30,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> list[Instance]:
 @pytest.fixture(scope="module")
 def archive(pki: PKI, made: list[Instance], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """Which has it, behind TLS."""
-    with our_archive(tmp_path_factory.mktemp("archive"), [one.path for one in made], server_tls(pki)) as running:
+    with our_archive(tmp_path_factory.mktemp("archive"), paths_of(made), server_tls(pki)) as running:
         yield running
-
-
-def key_of(made: list[Instance]) -> tuple[str, str]:
-    """The options that ask for the study."""
-    uid = pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID
-    return "-k", f"StudyInstanceUID={uid}"
 
 
 def get(address: str, directory: Path, *options: str | Path) -> Result:
@@ -48,7 +41,7 @@ def get(address: str, directory: Path, *options: str | Path) -> Result:
 
 def test_study_is_two_lines(pki: PKI, archive: Archive, made: list[Instance], tmp_path: Path) -> None:
     """What the peer says, and what has come; nothing on stderr."""
-    result = get(archive.address, tmp_path / "got", *key_of(made), *client_options(pki, pki.client))
+    result = get(archive.address, tmp_path / "got", *study_key(made), *client_options(pki, pki.client))
     assert (result.exit_status, result.stderr) == (0, "")
     said, received = result.stdout.splitlines()
     assert said.startswith("5 completed, success (0x0000), TLSv1.3, ")
@@ -58,7 +51,7 @@ def test_study_is_two_lines(pki: PKI, archive: Archive, made: list[Instance], tm
 
 def test_document_has_every_key(pki: PKI, archive: Archive, made: list[Instance], tmp_path: Path) -> None:
     """Of the contract."""
-    options = (*key_of(made), *client_options(pki, pki.client), "--json")
+    options = (*study_key(made), *client_options(pki, pki.client), "--json")
     document = get(archive.address, tmp_path / "got", *options).json()
     assert_document(document, "get")
     assert (document["status"], document["completed"], document["received"]) == ("0x0000", 5, 5)
@@ -67,7 +60,7 @@ def test_document_has_every_key(pki: PKI, archive: Archive, made: list[Instance]
 
 def test_what_is_there_already_stays(pki: PKI, archive: Archive, made: list[Instance], tmp_path: Path) -> None:
     """A second run is a success too."""
-    options = (*key_of(made), *client_options(pki, pki.client), "--json")
+    options = (*study_key(made), *client_options(pki, pki.client), "--json")
     for _ in range(2):
         result = get(archive.address, tmp_path / "got", *options)
         assert (result.exit_status, result.json()["received"]) == (0, 5)
@@ -101,15 +94,14 @@ def test_failure_names_the_instances(tmp_path: Path) -> None:
 def test_folder_that_cannot_be_written_is_our_own_failure(made: list[Instance], tmp_path: Path) -> None:
     """Exit status 6, before anybody is asked."""
     (tmp_path / "file").write_text("")
-    result = get("127.0.0.1:9", tmp_path / "file", *key_of(made), "--no-tls", "--json")
+    result = get("127.0.0.1:9", tmp_path / "file", *study_key(made), "--no-tls", "--json")
     assert (result.exit_status, result.json()["error"]["stage"]) == (6, "local")
 
 
 def test_disk_that_fails_is_our_own_failure(pki: PKI, archive: Archive, made: list[Instance], tmp_path: Path) -> None:
     """The layout's folder is a file: each instance is refused with A700, and the exit status is 6."""
-    uid = pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID
-    (tmp_path / str(uid)).write_text("in the way")
-    result = get(archive.address, tmp_path, *key_of(made), *client_options(pki, pki.client), "--json")
+    (tmp_path / study_uid(made)).write_text("in the way")
+    result = get(archive.address, tmp_path, *study_key(made), *client_options(pki, pki.client), "--json")
     document = result.json()
     assert (result.exit_status, document["error"]["stage"]) == (6, "local")
     assert (document["status"], document["failed"], document["received"]) == ("0xA702", 5, 0)
@@ -117,7 +109,7 @@ def test_disk_that_fails_is_our_own_failure(pki: PKI, archive: Archive, made: li
 
 def test_wrong_sop_class_is_an_error_of_usage(made: list[Instance], tmp_path: Path) -> None:
     """It is no UID."""
-    result = get("127.0.0.1:9", tmp_path, *key_of(made), "--no-tls", "--sop-class", "CT")
+    result = get("127.0.0.1:9", tmp_path, *study_key(made), "--no-tls", "--sop-class", "CT")
     assert result.exit_status == 2
     assert "SOP class UID" in result.stderr
 
@@ -126,7 +118,7 @@ def test_nobody_there_is_told(made: list[Instance], tmp_path: Path) -> None:
     """By the stage at which it failed."""
     with acceptor(answering(0)) as peer:
         address = str(peer.peer)
-    result = get(address, tmp_path, *key_of(made), "--no-tls", "--json")
+    result = get(address, tmp_path, *study_key(made), "--no-tls", "--json")
     assert (result.exit_status, result.json()["error"]["code"]) == (3, "connection-refused")
     assert_document(result.json(), "get")
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pydicom
 import pytest
 
 from dicomtls.association.association import Association
 from dicomtls.peer import Peer
 from dicomtls.scp.destinations import Destination
 from dicomtls.scu.suboperations import Counts
-from tests.support.archives import Archive, our_archive
+from tests.support.archives import Archive, our_archive, paths_of, study_key
 from tests.support.cli import Result, run_dicomtls, started_dicomtls
 from tests.support.documents import assert_document
 from tests.support.exchange import client_options
@@ -41,11 +40,10 @@ def archive_for(
         known = Destination(Peer(LOOPBACK, port, "WS1"), in_clear=in_clear)
         tls, ours = (None, None) if in_clear else (server_tls(pki), client_tls(pki))
         with our_archive(
-            directory / "archive", [one.path for one in made], tls, destinations=[known], destination_tls=ours
+            directory / "archive", paths_of(made), tls, destinations=[known], destination_tls=ours
         ) as archive:
-            uid = pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID
             receiver = ("--to", "WS1", "--receive", directory / "in", "--listen", f"{LOOPBACK}:{port}")
-            yield archive, ("-k", f"StudyInstanceUID={uid}", *receiver)
+            yield archive, (*study_key(made), *receiver)
 
 
 def move(address: str, *options: str | Path) -> Result:

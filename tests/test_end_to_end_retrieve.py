@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from dicomtls.association.association import Association
+from tests.support.archives import study_key
 from tests.support.cli import Running, run_dicomtls, serving, started_dicomtls
 from tests.support.exchange import client_options, server_options, serving_with_events, wait_for_event
 from tests.support.instances import Instance, make_instances
@@ -26,11 +27,6 @@ COUNT = 6
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[Instance]:
     """One study."""
     return make_instances(tmp_path_factory.mktemp("made"), COUNT, pixel_bytes=4096)
-
-
-def key_of(made: list[Instance]) -> tuple[str, str]:
-    """The options that ask for it."""
-    return "-k", f"StudyInstanceUID={pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID}"
 
 
 @contextmanager
@@ -53,7 +49,7 @@ def test_what_was_stored_can_be_got(pki: PKI, made: list[Instance], tmp_path: Pa
     first = made[0].sop_instance_uid
     series = pydicom.dcmread(made[0].path, stop_before_pixels=True).SeriesInstanceUID
     queries = {
-        "study": key_of(made),
+        "study": study_key(made),
         "series": ("-k", f"SeriesInstanceUID={series}"),
         "patient": ("-k", "PatientID=PAT-1"),
         "image": ("-k", f"SOPInstanceUID={first}"),
@@ -74,7 +70,7 @@ def test_what_was_stored_can_be_moved_to_us_over_tls(pki: PKI, made: list[Instan
         known = ("--move-destination", f"WS1@localhost:{port}")
         with archive(pki, made, tmp_path / "archive", *known) as running:
             receiver = ("--to", "WS1", "--receive", tmp_path / "in", "--listen", f"{LOOPBACK}:{port}")
-            options = (*key_of(made), *receiver, *client_options(pki, pki.server), "--json")
+            options = (*study_key(made), *receiver, *client_options(pki, pki.server), "--json")
             result = run_dicomtls("move", running.address, *options)
             event = wait_for_event(running, "move")
     assert (result.exit_status, result.json()["received"]) == (0, COUNT), result.stderr
@@ -90,7 +86,7 @@ def test_move_that_fails_is_said_on_both_sides(
     with reserved_port() as port, dcmtk_storescp(pki, tmp_path / "clear", tls=False) as clear:
         known = ("--move-destination", f"GONE@localhost:{port}", "--move-destination", f"CLEAR@{clear.address}")
         with archive(pki, made, tmp_path / "archive", *known) as running:
-            options = (*key_of(made), "--to", destination, *client_options(pki, pki.client), "--json")
+            options = (*study_key(made), "--to", destination, *client_options(pki, pki.client), "--json")
             result = run_dicomtls("move", running.address, *options)
             event = wait_for_event(running, "move-failed")
     assert (result.exit_status, result.json()["status"], event["status"]) == (1, status, status)
@@ -104,7 +100,7 @@ def test_plain_destination_is_spoken_to_in_clear(pki: PKI, made: list[Instance],
     with dcmtk_storescp(pki, tmp_path / "clear", "--accept-all", tls=False) as clear:
         known = ("--move-destination", f"plain:CLEAR@{clear.address}")
         with archive(pki, made, tmp_path / "archive", *known) as running:
-            options = (*key_of(made), "--to", "CLEAR", *client_options(pki, pki.client), "--json")
+            options = (*study_key(made), "--to", "CLEAR", *client_options(pki, pki.client), "--json")
             result = run_dicomtls("move", running.address, *options)
     assert (result.exit_status, result.json()["completed"]) == (0, COUNT), result.stderr
     assert len(list((tmp_path / "clear").iterdir())) == COUNT
@@ -123,7 +119,7 @@ def test_what_was_stored_is_committed(pki: PKI, made: list[Instance], tmp_path: 
 def test_server_without_index_offers_no_retrieval(pki: PKI, made: list[Instance], tmp_path: Path) -> None:
     """There is nothing to find by."""
     with archive(pki, made, tmp_path / "archive", "--no-index") as running:
-        options = (*key_of(made), "--output", tmp_path / "got", *client_options(pki, pki.client), "--json")
+        options = (*study_key(made), "--output", tmp_path / "got", *client_options(pki, pki.client), "--json")
         result = run_dicomtls("get", running.address, *options)
     assert (result.exit_status, result.json()["error"]["code"]) == (5, "no-presentation-context")
 
@@ -159,7 +155,7 @@ def test_server_that_is_stopped_twice_breaks_a_retrieval_off(made: list[Instance
         known = ("--no-tls", "--move-destination", f"plain:SILENT@{there.peer}", "--grace", "20")
         with serving(tmp_path / "archive", *known) as running:
             run_dicomtls("store", running.address, made[0].path.parent, "--no-tls")
-            options = (*key_of(made), "--to", "SILENT", "--no-tls", "--json")
+            options = (*study_key(made), "--to", "SILENT", "--no-tls", "--json")
             with started_dicomtls("move", running.address, *options) as moving:
                 assert came.wait(20)
                 running.process.send_signal(signal.SIGTERM)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pydicom
 import pytest
 
+from tests.support.archives import study_uid
 from tests.support.exchange import Failure, client_options, exactly, failure, run_json, versions
 from tests.support.instances import Instance, make_instances
 from tests.support.kept import dataset_of
@@ -46,8 +46,7 @@ def archive(pki: PKI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arch
         with orthanc(pki, folder / "orthanc", modalities=modalities) as peer:
             for instance in made:
                 peer.post("/instances", instance.path.read_bytes())
-            study = str(pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID)
-            yield Archive(peer, port, study, made)
+            yield Archive(peer, port, study_uid(made), made)
 
 
 def assert_kept(directory: Path, instances: list[Instance]) -> None:

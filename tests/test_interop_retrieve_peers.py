@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_role, evt
@@ -24,7 +23,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made at run 
 from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from dicomtls.peer import Peer
 from dicomtls.scp.destinations import Destination
-from tests.support.archives import Archive, our_archive
+from tests.support.archives import Archive, our_archive, paths_of, study_uid
 from tests.support.exchange import by_uid
 from tests.support.instances import Instance, make_instances
 from tests.support.kept import dataset_of
@@ -39,16 +38,6 @@ COUNT = 5
 def made(tmp_path_factory: pytest.TempPathFactory) -> list[Instance]:
     """One study."""
     return make_instances(tmp_path_factory.mktemp("made"), COUNT, pixel_bytes=4096)
-
-
-def study_of(made: Sequence[Instance]) -> str:
-    """Its UID."""
-    return str(pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID)
-
-
-def paths_of(made: Sequence[Instance]) -> list[Path]:
-    """Its files."""
-    return [instance.path for instance in made]
 
 
 def assert_same_datasets(paths: Sequence[Path], made: Sequence[Instance]) -> None:
@@ -74,7 +63,7 @@ def test_getscu_gets_a_study(made: list[Instance], tmp_path: Path) -> None:
 
 
 def _getscu(archive: Archive, made: Sequence[Instance], directory: Path) -> tuple[str | Path, ...]:
-    keys = ("-k", "0008,0052=STUDY", "-k", f"0020,000d={study_of(made)}")
+    keys = ("-k", "0008,0052=STUDY", "-k", f"0020,000d={study_uid(made)}")
     return ("-v", "-S", *keys, "+B", "-od", directory, archive.peer.host, str(archive.peer.port))
 
 
@@ -84,7 +73,7 @@ def test_movescu_moves_a_study_to_itself(made: list[Instance], tmp_path: Path) -
         here = Destination(Peer(LOOPBACK, port, "MOVESCU"), in_clear=True)
         with our_archive(tmp_path / "archive", paths_of(made), destinations=[here]) as archive:
             (tmp_path / "got").mkdir()
-            keys = ("-k", "0008,0052=STUDY", "-k", f"0020,000d={study_of(made)}")
+            keys = ("-k", "0008,0052=STUDY", "-k", f"0020,000d={study_uid(made)}")
             where = ("+P", str(port), "-od", tmp_path / "got", archive.peer.host, str(archive.peer.port))
             done = run_dcmtk("movescu", "-v", "-S", "-aem", "MOVESCU", *keys, *where)
             outcome = archive.outcome()
@@ -132,7 +121,7 @@ def query_for(made: Sequence[Instance], **keys: str) -> Dataset:
     """The identifier that asks for the study."""
     dataset = Dataset()
     dataset.QueryRetrieveLevel = "STUDY"
-    dataset.StudyInstanceUID = study_of(made)
+    dataset.StudyInstanceUID = study_uid(made)
     for keyword, value in keys.items():
         setattr(dataset, keyword, value)
     return dataset
@@ -333,7 +322,7 @@ def orthanc_and_archive(
 def test_orthanc_moves_a_study_to_itself(orthanc_and_archive: tuple[Any, Archive], made: list[Instance]) -> None:
     """Its REST interface lets it ask for a C-MOVE, and our archive sends over TLS."""
     peer, archive = orthanc_and_archive
-    query = {"Level": "Study", "Resources": [{"StudyInstanceUID": study_of(made)}], "TargetAet": "ORTHANC"}
+    query = {"Level": "Study", "Resources": [{"StudyInstanceUID": study_uid(made)}], "TargetAet": "ORTHANC"}
     peer.post("/modalities/us/move", json.dumps(query))
     outcome = archive.outcome(len(archive.outcomes) or 1)
     assert (outcome.operation, outcome.status, outcome.completed) == ("C-MOVE", 0, COUNT)
@@ -346,7 +335,7 @@ def test_orthanc_is_told_when_a_destination_is_unknown(
     """A801, which Orthanc passes on as an error."""
     peer, archive = orthanc_and_archive
     before = len(archive.outcomes)
-    query = {"Level": "Study", "Resources": [{"StudyInstanceUID": study_of(made)}], "TargetAet": "NOBODY"}
+    query = {"Level": "Study", "Resources": [{"StudyInstanceUID": study_uid(made)}], "TargetAet": "NOBODY"}
     with pytest.raises(urllib.error.HTTPError):
         peer.post("/modalities/us/move", json.dumps(query))
     assert archive.outcome(before + 1).status == 0xA801

@@ -22,7 +22,7 @@ from dicomtls.scp.destinations import Destination
 from dicomtls.scp.services import Services
 from dicomtls.scp.storage import FolderStorage
 from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get, move
-from tests.support.archives import Archive, our_archive
+from tests.support.archives import Archive, our_archive, paths_of, study_uid
 from tests.support.instances import Instance, make_instances
 from tests.support.kept import dataset_of
 from tests.support.pki import PKI
@@ -41,17 +41,18 @@ from tests.support.servers import (
     stored_files,
 )
 
+GET, MOVE = GET_SOP_CLASSES[Model.STUDY_ROOT], MOVE_SOP_CLASSES[Model.STUDY_ROOT]
+MOVE_PROPOSAL = ContextProposal(MOVE, (IMPLICIT_VR_LE,))
+GET_PROPOSALS = [
+    ContextProposal(GET, (IMPLICIT_VR_LE,)),
+    ContextProposal(CT, (EXPLICIT_VR_LE,), scu_role=False, scp_role=True),
+]
+
 
 def study_of(made: Sequence[Instance]) -> RetrieveRequest:
     """What asks for the study of these instances."""
-    uid = str(pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID)
-    keys = {tags.STUDY_INSTANCE_UID: Element("UI", (uid,))}
+    keys = {tags.STUDY_INSTANCE_UID: Element("UI", (study_uid(made),))}
     return RetrieveRequest(model=Model.STUDY_ROOT, level=Level.STUDY, keys=keys)
-
-
-def paths_of(made: Sequence[Instance]) -> list[Path]:
-    """Their files."""
-    return [instance.path for instance in made]
 
 
 def destination_at(peer: Peer | RunningServer, title: str = "DEST", *, in_clear: bool = True) -> Destination:
@@ -171,17 +172,12 @@ def test_index_that_fails_is_told(tmp_path: Path) -> None:
 def test_request_in_the_middle_of_a_get_is_told_to_wait(tmp_path: Path) -> None:
     """A peer with an asynchronous window may send one; it is answered, and the C-GET goes on."""
     made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
-    sop_class = GET_SOP_CLASSES[Model.STUDY_ROOT]
-    proposals = [
-        ContextProposal(sop_class, (IMPLICIT_VR_LE,)),
-        ContextProposal(CT, (EXPLICIT_VR_LE,), scu_role=False, scp_role=True),
-    ]
     with our_archive(tmp_path / "archive", paths_of(made)) as archive:
         requestor = archive.requestor()
-        association = requestor.associate(requestor.attempt(), proposals, max_operations=8)
-        send_request(association, sop_class, study_of(made))
-        echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=sop_class)
-        association.send(context_of(association, sop_class), echo)
+        association = requestor.associate(requestor.attempt(), GET_PROPOSALS, max_operations=8)
+        send_request(association, GET, study_of(made))
+        echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=GET)
+        association.send(context_of(association, GET), echo)
         statuses = serve_stores(association)
         association.release()
     assert (CommandField.C_ECHO_RSP, 0x0213) in statuses
@@ -225,15 +221,10 @@ def serve_stores(association: Association) -> list[tuple[CommandField, int | Non
 def test_requestor_that_goes_away_ends_the_get(tmp_path: Path, how: str) -> None:
     """With the association, and nothing else of the server."""
     made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
-    sop_class = GET_SOP_CLASSES[Model.STUDY_ROOT]
-    proposals = [
-        ContextProposal(sop_class, (IMPLICIT_VR_LE,)),
-        ContextProposal(CT, (EXPLICIT_VR_LE,), scu_role=False, scp_role=True),
-    ]
     with our_archive(tmp_path / "archive", paths_of(made)) as archive:
         requestor = archive.requestor()
-        association = requestor.associate(requestor.attempt(), proposals)
-        send_request(association, sop_class, study_of(made))
+        association = requestor.associate(requestor.attempt(), GET_PROPOSALS)
+        send_request(association, GET, study_of(made))
         assert response_of(association).status == 0xFF00
         if how == "release":
             association.release()
@@ -353,13 +344,12 @@ def test_move_is_cancelled_between_instances(tmp_path: Path) -> None:
     made = make_instances(tmp_path / "made", 10, pixel_bytes=1024)
     came, cancelled = threading.Semaphore(0), threading.Event()
     receiver = Receiver(status=lambda _message: (came.release(), cancelled.wait(20), 0x0000)[2])  # type: ignore[func-returns-value]  # in this order
-    sop_class = MOVE_SOP_CLASSES[Model.STUDY_ROOT]
     with receiving(receiver, open_policy(max_operations=1)) as there:
         where = destination_at(there.peer)
         with our_archive(tmp_path / "archive", paths_of(made), destinations=[where]) as archive:
             requestor = archive.requestor()
-            association = requestor.associate(requestor.attempt(), [ContextProposal(sop_class, (IMPLICIT_VR_LE,))])
-            send_request(association, sop_class, study_of(made))
+            association = requestor.associate(requestor.attempt(), [MOVE_PROPOSAL])
+            send_request(association, MOVE, study_of(made))
             assert response_of(association).number_of_remaining_suboperations == 10
             assert came.acquire(timeout=20)
             cancel = Command(command_field=CommandField.C_CANCEL_RQ, message_id_being_responded_to=1)
@@ -378,13 +368,12 @@ def test_requestor_that_goes_away_ends_the_move(tmp_path: Path) -> None:
     made = make_instances(tmp_path / "made", 50, pixel_bytes=1024)
     came, gone = threading.Semaphore(0), threading.Event()
     receiver = Receiver(status=lambda _message: (came.release(), gone.wait(20), 0x0000)[2])  # type: ignore[func-returns-value]  # in this order
-    sop_class = MOVE_SOP_CLASSES[Model.STUDY_ROOT]
     with receiving(receiver) as there:
         where = destination_at(there.peer)
         with our_archive(tmp_path / "archive", paths_of(made), destinations=[where]) as archive:
             requestor = archive.requestor()
-            association = requestor.associate(requestor.attempt(), [ContextProposal(sop_class, (IMPLICIT_VR_LE,))])
-            send_request(association, sop_class, study_of(made))
+            association = requestor.associate(requestor.attempt(), [MOVE_PROPOSAL])
+            send_request(association, MOVE, study_of(made))
             assert came.acquire(timeout=20)
             association.abort()
             gone.set()
@@ -405,13 +394,12 @@ def test_server_that_stops_breaks_the_move_off(tmp_path: Path) -> None:
         association.receive()
         association.receive()
 
-    sop_class = MOVE_SOP_CLASSES[Model.STUDY_ROOT]
     with acceptor(silent) as there:
         where = destination_at(there.peer)
         with our_archive(tmp_path / "archive", paths_of(made), destinations=[where]) as archive:
             requestor = archive.requestor()
-            association = requestor.associate(requestor.attempt(), [ContextProposal(sop_class, (IMPLICIT_VR_LE,))])
-            send_request(association, sop_class, study_of(made))
+            association = requestor.associate(requestor.attempt(), [MOVE_PROPOSAL])
+            send_request(association, MOVE, study_of(made))
             assert came.wait(20)
             archive.interrupt.set()
             archive.wait(lambda: bool(archive.ends))

@@ -28,6 +28,7 @@ from dicomtls.errors import (
     DicomTLSError,
     DIMSEError,
     DIMSETimeout,
+    NoPresentationContext,
     RemoteProtocolError,
     StatusFailure,
 )
@@ -80,7 +81,7 @@ def commit(
     result = CommitResult()
     waiting = list(dict.fromkeys(references))
     try:
-        association = requestor.associate(requestor.attempt(), [ContextProposal(SOP_CLASS, NATIVE)])
+        association = _associate(requestor)
         try:
             while waiting:
                 _commit_some(association, waiting[:MOST_AT_ONCE], result, patience)
@@ -94,6 +95,15 @@ def commit(
     answered = {*result.committed, *(failed.reference for failed in result.failed)}
     result.unanswered = [reference for reference in dict.fromkeys(references) if reference not in answered]
     return result
+
+
+def _associate(requestor: Requestor) -> "Association":
+    try:
+        return requestor.associate(requestor.attempt(), [ContextProposal(SOP_CLASS, NATIVE)])
+    except NoPresentationContext as error:
+        error.message = "the peer has stored, and offers no storage commitment"
+        error.hints = ("leave out --commit",)
+        raise
 
 
 def _commit_some(

@@ -133,7 +133,12 @@ def move(
     """
     sop_class = _sop_class(MOVE_SOP_CLASSES, request.model)
     proposals = [ContextProposal(sop_class, NATIVE)]
-    association = requestor.associate(attempt or requestor.attempt(), proposals)
+    try:
+        association = requestor.associate(attempt or requestor.attempt(), proposals)
+    except NoPresentationContext as error:
+        error.message = "the peer accepts no C-MOVE by this information model"
+        error.hints = ("try the other --model, or 'dicomtls get'",)
+        raise
     command = Command(
         command_field=CommandField.C_MOVE_RQ,
         message_id=_MESSAGE_ID,

@@ -29,8 +29,24 @@ from dicomtls.scu import AssociationSettings
 from dicomtls.scu.attempt import Requestor
 from dicomtls.tls import TLSSettings, server_context, server_handshake
 from dicomtls.waiting import Interrupt, deadline_in
+from tests.support.instances import Instance
 from tests.support.raw import raw_server
 from tests.support.servers import DEADLINE, open_policy
+
+
+def paths_of(made: Sequence[Instance]) -> list[Path]:
+    """The files of instances."""
+    return [instance.path for instance in made]
+
+
+def study_uid(made: Sequence[Instance]) -> str:
+    """The UID of the study that they are of."""
+    return str(pydicom.dcmread(made[0].path, stop_before_pixels=True).StudyInstanceUID)
+
+
+def study_key(made: Sequence[Instance]) -> tuple[str, str]:
+    """The options that ask for it."""
+    return "-k", f"StudyInstanceUID={study_uid(made)}"
 
 
 class MemoryIndex:
