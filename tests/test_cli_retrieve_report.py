@@ -48,6 +48,12 @@ def test_failures_are_counted_and_named(capsys: pytest.CaptureFixture[str]) -> N
     assert report.values["failed_instances"] == list(uids)
 
 
+def test_cancelled_retrieval_says_what_remains() -> None:
+    """So that people know what is missing."""
+    _, [line] = told(RetrieveResult(status=0xFE00, counts=Counts(7, 3, 0, 0)))
+    assert line == "3 completed, 7 remaining, cancelled (0xFE00), no TLS"
+
+
 def test_remarks_are_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot be true of the counts."""
     told(RetrieveResult(status=0, counts=Counts(None, 1, 0, 0), remarks=("the counts are odd",)))

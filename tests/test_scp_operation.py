@@ -12,6 +12,7 @@ from dicomtls.association.query import MOVE_SOP_CLASSES, Model
 from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE, tags
 from dicomtls.dataset.identifier import decode
 from dicomtls.scp.operation import Operation, RetrieveOutcome
+from dicomtls.scp.requests import Refused
 from dicomtls.scu.instances import Instance
 from dicomtls.scu.ledger import InstanceReport
 from tests.support.receivers import requestor_of
@@ -124,9 +125,16 @@ def test_cancelled_operation_says_what_remains() -> None:
 
 def test_refusal_has_its_reason() -> None:
     """The comment is for people."""
-    [(final, _)], outcome = answers(lambda operation: operation.finish(0xA801, "not known here"))
+    [(final, _)], outcome = answers(lambda operation: operation.refuse(Refused(0xA801, "not known here")))
     assert (final.status, final.error_comment) == (0xA801, "not known here")
     assert outcome.reason == "not known here"
+
+
+def test_what_the_index_says_is_for_our_log_alone() -> None:
+    """It may name files."""
+    [(final, _)], outcome = answers(lambda operation: operation.refuse(Refused(0xA701, "/srv/index is damaged")))
+    assert (final.status, final.error_comment) == (0xA701, None)
+    assert outcome.reason == "/srv/index is damaged"
 
 
 def test_more_than_65535_are_counted_as_65535() -> None:

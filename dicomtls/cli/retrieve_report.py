@@ -86,5 +86,7 @@ def _phrases(result: "RetrieveResult", status: Styled, attempt: "Attempt") -> It
         yield Styled(f"{failed} failed", Style.BAD)
     if counts.warning:
         yield f"{counts.warning} with a warning"
+    if counts.remaining:
+        yield f"{counts.remaining} remaining"
     yield status
     yield from tls_phrases(attempt.negotiated)

@@ -11,12 +11,14 @@ from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.status import CANCEL, SUCCESS, StatusCategory, category
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, encode, layout_of
+from dicomtls.scp.requests import Refused
 from dicomtls.scu.instances import Instance
 from dicomtls.scu.ledger import InstanceReport
 
 PENDING: Final = 0xFF00
 SOME_FAILED: Final = 0xB000
 ALL_FAILED: Final = 0xA702
+CANNOT_COUNT: Final = 0xA701
 BUSY: Final = 0x0213
 _PENDING_EVERY: Final = 0.1
 _MOST_COUNTED: Final = 0xFFFF
@@ -39,11 +41,15 @@ class RetrieveOutcome(NamedTuple):
 
 
 class Operation:
-    """Counts, and answers the request; the observer of whoever sends."""
+    """Counts, and answers the request; the observer of whoever sends.
+
+    `reason` is why not all was sent, for our log; `comment` is what the peer is told of that.
+    """
 
     def __init__(self, association: Association, request: Message) -> None:
         self.is_cancelled = False
         self.reason: str | None = None
+        self.comment: str | None = None
         self._association = association
         self._request = request
         self._total = 0
@@ -100,10 +106,18 @@ class Operation:
             )
             self._association.respond(message.context.context_id, busy)
 
-    def finish(self, status: int | None = None, reason: str | None = None) -> RetrieveOutcome:
-        """Send the final response; without a `status` it follows from the counts."""
-        status = self._final_status() if status is None else status
-        self.reason = reason or self.reason
+    def refuse(self, refused: Refused) -> RetrieveOutcome:
+        """Send a final response that says why nothing is sent."""
+        self.reason = refused.reason
+        # What the index says of its files is for our log alone.
+        self.comment = refused.reason if refused.status != CANNOT_COUNT else None
+        return self._end(refused.status)
+
+    def finish(self) -> RetrieveOutcome:
+        """Send the final response, whose status follows from the counts."""
+        return self._end(self._final_status())
+
+    def _end(self, status: int) -> RetrieveOutcome:
         remaining = self.remaining if status == CANCEL else None
         identifier = self._failed_list() if self._failed else None
         response = self._response(status, remaining=remaining, has_dataset=identifier is not None)
@@ -137,7 +151,7 @@ class Operation:
             affected_sop_class_uid=self._request.context.abstract_syntax,
             status=status,
             has_dataset=has_dataset,
-            error_comment=self.reason if category(status) is StatusCategory.FAILURE else None,
+            error_comment=self.comment if category(status) is StatusCategory.FAILURE else None,
             number_of_remaining_suboperations=None if remaining is None else _counted(remaining),
             number_of_completed_suboperations=_counted(self._completed),
             number_of_failed_suboperations=_counted(len(self._failed)),

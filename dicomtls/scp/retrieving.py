@@ -24,7 +24,7 @@ from dicomtls.errors import (
 from dicomtls.scp.destinations import Destination, Destinations
 from dicomtls.scp.index import Index, KeptInstance, Query
 from dicomtls.scp.kept import KeptLedger, unseen
-from dicomtls.scp.operation import Operation, RetrieveOutcome
+from dicomtls.scp.operation import CANNOT_COUNT, Operation, RetrieveOutcome
 from dicomtls.scp.requests import Refused
 from dicomtls.scp.retrieve_request import read_query
 from dicomtls.scu.instances import Instance
@@ -33,7 +33,6 @@ from dicomtls.scu.sender import Originator, Sender
 from dicomtls.scu.store import DEFAULT_MAX_OPERATIONS, StoreOptions, store
 from dicomtls.waiting import Interrupt
 
-CANNOT_COUNT: Final = 0xA701
 DESTINATION_UNKNOWN: Final = 0xA801
 GET_MODELS: Final = {uid: model for model, uid in GET_SOP_CLASSES.items()}
 MOVE_MODELS: Final = {uid: model for model, uid in MOVE_SOP_CLASSES.items()}
@@ -56,7 +55,7 @@ class GetService:
             query = read_query(self._association, message, GET_MODELS)
             kept = _matches(self._index, query)
         except Refused as refused:
-            self._on_outcome(operation.finish(refused.status, refused.reason))
+            self._on_outcome(operation.refuse(refused))
             return
         operation.begin(len(kept))
         _Delivery(self._association, operation).run(kept)
@@ -153,7 +152,7 @@ class MoveService:
             destination = self._destination(message)
             kept = _matches(self._index, query)
         except Refused as refused:
-            self._on_outcome(operation.finish(refused.status, refused.reason))
+            self._on_outcome(operation.refuse(refused))
             return
         operation.begin(len(kept))
         if kept:
@@ -187,7 +186,9 @@ class MoveService:
         if isinstance(result.error, Interrupted):
             raise result.error
         if result.error is not None:
-            operation.reason = f"{destination.peer.called_ae_title}: {result.error.message}"
+            title = destination.peer.called_ae_title
+            operation.reason = f"{title}: {result.error.message}"
+            operation.comment = f"{title}: {result.error.code}"  # without the addresses of our network
 
 
 class _Transfer:
