@@ -35,13 +35,7 @@ def serve(
     def body(report: Report) -> None:
         from dicomtls.cli.serve_hook import StoredHook
         from dicomtls.cli.serve_log import Log
-        from dicomtls.cli.serve_start import (
-            announced,
-            certificate_source,
-            check_ready_file,
-            sending_settings,
-            stopped_by_signals,
-        )
+        from dicomtls.cli.serve_start import announced, certificate_source, check_ready_file, stopped_by_signals
         from dicomtls.scp.server import Server
 
         tls_settings, settings = tls.settings(), access.settings(tls, faults, trace=out.trace is not None)
@@ -49,7 +43,7 @@ def serve(
         log = Log(out, as_json=logging.log_format == "json")
         tls.announce(out)
         certificates, identity = certificate_source(tls_settings, log)
-        destinations = queries.destinations(sending_settings(tls_settings, identity), access)
+        destinations = queries.destinations(tls_settings, identity, access)
         with ExitStack() as ending:
             hook = StoredHook(storage.on_stored, log) if storage.on_stored is not None else None
             if hook is not None:

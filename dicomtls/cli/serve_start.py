@@ -41,13 +41,6 @@ def certificate_source(
     return source, identity
 
 
-def sending_settings(settings: "TLSSettings | None", identity: "OwnIdentity | None") -> "TLSSettings | None":
-    """Return how we speak to move destinations: as a client, with the certificate that we show as a server."""
-    if settings is None or identity is None:
-        return settings
-    return replace(settings, cert=(identity.cert,), key=(identity.key,))
-
-
 def _own_identity() -> "OwnIdentity":
     from dicomtls.cli.folders import data_folder
     from dicomtls.scp.identity import own_identity

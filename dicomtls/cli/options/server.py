@@ -1,6 +1,6 @@
 """The options of `serve`: whom it lets in, where it puts what it receives, what it does wrong on purpose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dicomtls.scp.access import AccessRules
     from dicomtls.scp.destinations import Destinations
     from dicomtls.scp.events import Listener
+    from dicomtls.scp.identity import OwnIdentity
     from dicomtls.scp.index import Index
     from dicomtls.scp.offers import Offer
     from dicomtls.scp.services import Faults
@@ -193,14 +194,18 @@ class QueryOptions:
 
         return SQLiteIndex(directory, durable=durable, reindex=self.reindex, on_event=on_event)
 
-    def destinations(self, tls: "TLSSettings | None", access: AccessOptions) -> "Destinations":
-        """Return where C-MOVE may send to, with our own certificate; raises `UsageError`."""
+    def destinations(
+        self, tls: "TLSSettings | None", identity: "OwnIdentity | None", access: AccessOptions
+    ) -> "Destinations":
+        """Return where C-MOVE may send to, with the certificate that we show as a server; raises `UsageError`."""
         from dicomtls.scp.destinations import Destination, Destinations
         from dicomtls.scu import AssociationSettings
 
         if self.no_index and self.move_destination:
             msg = "--no-index and --move-destination contradict each other"
             raise UsageError(msg, hints=("without an index nothing is found that could be sent",))
+        if tls is not None and identity is not None:
+            tls = replace(tls, cert=(identity.cert,), key=(identity.key,))
         settings = AssociationSettings(
             connect_timeout=access.connect_timeout,
             association_timeout=access.association_timeout,
