@@ -7,15 +7,19 @@ from pathlib import Path
 import pytest
 
 from dicomtls.association.association import Association
-from dicomtls.association.commitment import SOP_CLASS
-from dicomtls.association.dimse import CommandField
+from dicomtls.association.commitment import SOP_CLASS, Transaction
+from dicomtls.association.dimse import Command, CommandField
+from dicomtls.peer import Peer
+from dicomtls.scu import AssociationSettings
+from dicomtls.scu.attempt import Requestor
 from tests.support.archives import our_archive
 from tests.support.cli import run_dicomtls
-from tests.support.exchange import client_options
+from tests.support.commitments import PROPOSAL, encoded, receiver_of_reports, references_of, request
+from tests.support.exchange import client_options, serving_with_events, wait_for_event
 from tests.support.instances import make_instances
 from tests.support.peers import orthanc
 from tests.support.pki import PKI
-from tests.support.servers import acceptor, open_policy, server_tls, store_response
+from tests.support.servers import acceptor, open_policy, response_of, server_tls, store_response
 
 
 def test_what_was_stored_is_committed(pki: PKI, tmp_path: Path) -> None:
@@ -92,3 +96,24 @@ def test_orthanc_commits_over_an_association_of_its_own(pki: PKI, tmp_path: Path
     assert (document["sent"], document["committed"]) == (2, 0), result.stderr
     assert result.exit_status in (1, 5)
     assert document["error"]["hints"]
+
+
+def test_serve_reports_to_who_has_left(tmp_path: Path) -> None:
+    """Over a new association, to the move destination of the requestor's AE title."""
+    made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    reports: list[tuple[Command, Transaction]] = []
+    policy = open_policy(scp_role_allowed=lambda _uid: True)
+    with acceptor(receiver_of_reports(reports), policy) as modality:
+        known = ("--no-tls", "--move-destination", f"plain:MODALITY@{modality.peer}")
+        with serving_with_events(tmp_path / "archive", *known) as running:
+            run_dicomtls("store", running.address, tmp_path / "made", "--no-tls")
+            settings = AssociationSettings(calling_ae_title="MODALITY")
+            requestor = Requestor(Peer(running.host, running.port), None, settings)
+            association = requestor.associate(requestor.attempt(), [PROPOSAL])
+            association.send(1, request(), encoded(references_of(made)))
+            assert response_of(association).status == 0
+            association.abort()
+            event = wait_for_event(running, "commitment")
+    assert (event["committed"], event["delivered"]) == (2, "new")
+    [(command, transaction)] = reports
+    assert (command.event_type_id, transaction.references) == (1, tuple(references_of(made)))

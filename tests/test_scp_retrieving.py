@@ -12,6 +12,7 @@ import pytest
 from dicomtls.association.association import Association
 from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.negotiation import ContextProposal
+from dicomtls.association.outbox import FileShrank, Outbox
 from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES, QUERY_RETRIEVE_LEVEL, Level, Model
 from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE, tags
 from dicomtls.dataset.identifier import Element, encode
@@ -170,8 +171,8 @@ def test_index_that_fails_is_told(tmp_path: Path) -> None:
 
 
 def test_request_in_the_middle_of_a_get_is_told_to_wait(tmp_path: Path) -> None:
-    """A peer with an asynchronous window may send one; it is answered, and the C-GET goes on."""
-    made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
+    """A peer with an asynchronous window may send one; it is answered between two instances, and the C-GET goes on."""
+    made = make_instances(tmp_path / "made", 3, pixel_bytes=3_000_000)
     with our_archive(tmp_path / "archive", paths_of(made)) as archive:
         requestor = archive.requestor()
         association = requestor.associate(requestor.attempt(), GET_PROPOSALS, max_operations=8)
@@ -244,6 +245,24 @@ def receive_all(association: Association) -> None:
     """Take what comes until something is wrong."""
     while True:
         association.receive()
+
+
+def test_file_that_shrinks_while_it_is_sent_ends_the_association(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half an instance is out: only an abort can tell that the rest will not come."""
+    made = make_instances(tmp_path / "made", 1, pixel_bytes=1024)
+
+    def shrunk(*_arguments: object) -> None:
+        raise FileShrank
+
+    monkeypatch.setattr(Outbox, "put_file", shrunk)
+    with our_archive(tmp_path / "archive", paths_of(made)) as archive:
+        result = get_into(archive, study_of(made), tmp_path / "got")
+        archive.wait(lambda: bool(archive.ends))
+    assert isinstance(result.error, AssociationAborted)
+    assert archive.ends[0].code == "unreadable-file"
+    assert stored_files(tmp_path / "got") == []
 
 
 # C-MOVE

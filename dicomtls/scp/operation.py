@@ -56,6 +56,7 @@ class Operation:
         self._completed = 0
         self._warning = 0
         self._failed: list[str] = []
+        self._owed: list[tuple[int, Command]] = []
         self._started = monotonic()
         self._last_pending = 0.0
 
@@ -82,17 +83,21 @@ class Operation:
 
     @property
     def is_pending_due(self) -> bool:
-        """Whether the peer has not heard of us for a while."""
-        return monotonic() - self._last_pending > _PENDING_EVERY
+        """Whether the peer has not heard of us for a while, or asked something."""
+        return bool(self._owed) or monotonic() - self._last_pending > _PENDING_EVERY
 
     def tell(self) -> None:
-        """Send a pending response; between two messages only."""
+        """Send a pending response, and what else is owed; between two messages only."""
         self._last_pending = monotonic()
+        self._pay()
         self._association.respond(self._request.context.context_id, self._response(PENDING, remaining=self.remaining))
         self._association.flush_responses()
 
     def hear(self, message: Message) -> None:
-        """Take what the requestor sends in the meantime: a cancel, or a request that has to wait and cannot."""
+        """Take what the requestor sends in the meantime: a cancel, or a request that has to wait and cannot.
+
+        It is answered with the next `tell`: half an instance may be out just now.
+        """
         command = message.command
         if command.command_field is CommandField.C_CANCEL_RQ:
             if command.message_id_being_responded_to == self._request.command.message_id:
@@ -104,7 +109,12 @@ class Operation:
                 status=BUSY,
                 error_comment="a retrieval is under way on this association",
             )
-            self._association.respond(message.context.context_id, busy)
+            self._owed.append((message.context.context_id, busy))
+
+    def _pay(self) -> None:
+        for context_id, response in self._owed:
+            self._association.respond(context_id, response)
+        self._owed.clear()
 
     def refuse(self, refused: Refused) -> RetrieveOutcome:
         """Send a final response that says why nothing is sent."""
@@ -121,6 +131,7 @@ class Operation:
         remaining = self.remaining if status == CANCEL else None
         identifier = self._failed_list() if self._failed else None
         response = self._response(status, remaining=remaining, has_dataset=identifier is not None)
+        self._pay()
         self._association.flush_responses()
         self._association.send(self._request.context.context_id, response, identifier)
         request = self._request.command

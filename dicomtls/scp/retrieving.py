@@ -1,7 +1,6 @@
 """C-MOVE and C-GET: sending what is kept, to a move destination or to whoever asks (PS3.4 sections C.4.2 and C.4.3).
 
 The files go out as they are: what was not negotiated in its transfer syntax is a failed sub-operation, not transcoded.
-transcoded.
 """
 
 from collections.abc import Callable, Container
@@ -14,7 +13,6 @@ from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES
 from dicomtls.association.reasons import AbortReason, AbortSource
 from dicomtls.errors import (
     AssociationAborted,
-    By,
     DataError,
     DicomTLSError,
     Interrupted,
@@ -83,7 +81,7 @@ class _Delivery:
             self._sender.send_all()
         except FileShrank as error:  # half an instance is out, so the sender has aborted
             msg = "a file was cut short while it was being sent"
-            raise AssociationAborted(msg, by=By.US) from error
+            raise MachineError(msg, code="unreadable-file") from error
         finally:
             del self._sender  # who refers to us: its buffer is not to wait for the garbage collection
 
