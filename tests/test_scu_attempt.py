@@ -282,15 +282,17 @@ def test_settings_that_cannot_be_had_are_refused_when_the_requestor_is_made(pki:
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted"), [({}, (1, 1)), ({"max_operations": 9}, (9, 1)), ({"max_performed": 5}, (1, 5))]
+    ("invoked", "performed", "granted"), [(1, 1, (1, 1)), (9, 1, (9, 1)), (1, 5, (1, 5)), (99, 99, (32, 32))]
 )
 def test_windows_are_negotiated_in_both_directions(
-    tmp_path: Path, asked: dict[str, int], granted: tuple[int, int]
+    tmp_path: Path, invoked: int, performed: int, granted: tuple[int, int]
 ) -> None:
     """How many of our operations may be outstanding, and how many of the peer's."""
     with our_server(tmp_path, max_operations=32) as server:
         requestor = server.requestor()
-        association = requestor.associate(requestor.attempt(), [ECHO_CONTEXT], **asked)
+        association = requestor.associate(
+            requestor.attempt(), [ECHO_CONTEXT], max_operations=invoked, max_performed=performed
+        )
         parameters = association.parameters
         association.release()
     assert (parameters.window, parameters.peer_window) == granted
