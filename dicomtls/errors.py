@@ -263,8 +263,8 @@ class StatusFailure(DIMSEError):
     code = "status-failure"
     by = By.PEER
 
-    def __init__(self, message: str, *, status: int) -> None:
-        super().__init__(message, evidence={"status": f"0x{status:04X}"})
+    def __init__(self, message: str, *, status: int, hints: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hints=hints, evidence={"status": f"0x{status:04X}"})
         self.status = status
 
 

@@ -63,6 +63,15 @@ def parse_address(text: str, *, default_port: int) -> tuple[str, int]:
     return host, parse_port(port_text) if has_port else default_port
 
 
+def parse_listening(text: str | None, *, default_port: int) -> tuple[str, int]:
+    """Read `[HOST:]PORT`, where to listen; an empty host is every address of this machine. Raises `UsageError`."""
+    if text is None:
+        return "", default_port
+    if text.removeprefix(":").isdigit():
+        return "", parse_port(text.removeprefix(":"))
+    return parse_address(text, default_port=default_port)
+
+
 def parse_port(text: str) -> int:
     """Read a TCP port, 0 to 65535; raises `UsageError`."""
     if not (text.isascii() and text.isdigit() and len(text) <= _PORT_DIGITS) or int(text) > _HIGHEST_PORT:

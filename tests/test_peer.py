@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomtls.errors import UsageError
-from dicomtls.peer import Peer, check_ae_title, format_address, parse_address, parse_port
+from dicomtls.peer import Peer, check_ae_title, format_address, parse_address, parse_listening, parse_port
 
 TITLE_CHARACTERS = st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="\\")
 TITLES = st.text(TITLE_CHARACTERS, min_size=1, max_size=16).filter(lambda text: text.strip(" "))
@@ -134,3 +134,18 @@ def test_port_is_taken_when_it_is_one(number: int) -> None:
     except UsageError:
         taken = None
     assert taken == (number if 0 <= number <= 65535 else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, ("", 7)),
+        ("11112", ("", 11112)),
+        (":11112", ("", 11112)),
+        ("127.0.0.1", ("127.0.0.1", 7)),
+        ("[::1]:0", ("::1", 0)),
+    ],
+)
+def test_where_to_listen_is_read(text: str | None, expected: tuple[str, int]) -> None:
+    """A port alone means every address of this machine."""
+    assert parse_listening(text, default_port=7) == expected

@@ -279,3 +279,20 @@ def test_settings_that_cannot_be_had_are_refused_when_the_requestor_is_made(pki:
         Requestor(Peer("192.0.2.1", 2762), client_tls(pki, profile="no-such-profile"), AssociationSettings())
     requestor = Requestor(Peer("192.0.2.1", 2762), client_tls(pki), AssociationSettings())
     assert isinstance(requestor.ssl_context, ssl.SSLContext)
+
+
+@pytest.mark.parametrize(
+    ("invoked", "performed", "granted"), [(1, 1, (1, 1)), (9, 1, (9, 1)), (1, 5, (1, 5)), (99, 99, (32, 32))]
+)
+def test_windows_are_negotiated_in_both_directions(
+    tmp_path: Path, invoked: int, performed: int, granted: tuple[int, int]
+) -> None:
+    """How many of our operations may be outstanding, and how many of the peer's."""
+    with our_server(tmp_path, max_operations=32) as server:
+        requestor = server.requestor()
+        association = requestor.associate(
+            requestor.attempt(), [ECHO_CONTEXT], max_operations=invoked, max_performed=performed
+        )
+        parameters = association.parameters
+        association.release()
+    assert (parameters.window, parameters.peer_window) == granted

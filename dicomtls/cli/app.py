@@ -20,6 +20,8 @@ COMMANDS = LazyGroup(
         "echo": Entry("dicomtls.cli.echo", "ask a peer whether it answers (C-ECHO)"),
         "find": Entry("dicomtls.cli.find", "ask a peer what it has (C-FIND)"),
         "store": Entry("dicomtls.cli.store", "send instances to a peer (C-STORE)"),
+        "move": Entry("dicomtls.cli.move", "let an archive send instances to a destination, or to us (C-MOVE)"),
+        "get": Entry("dicomtls.cli.get", "retrieve instances over one association (C-GET)"),
         "serve": Entry("dicomtls.cli.serve", "receive instances into a folder"),
         "certgen": Entry("dicomtls.cli.certgen", "make keys and certificates"),
         "inspect-cert": Entry("dicomtls.cli.inspect_cert", "look at certificates, in files or of a peer"),

@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from dicomtls.cli.output import Output
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import ProgressColumn, TaskID
+
+    from dicomtls.scu.suboperations import Counts
 
 _QUIET_TIME = 0.5
 """Seconds before a bar appears: most transfers are over by then, and spared the 0.1 s that rich takes to load."""
@@ -21,8 +23,7 @@ _REDRAWS_PER_SECOND = 4
 class _LateBar(ABC):
     """A bar that appears when there has been something to wait for."""
 
-    def __init__(self, output: Output, *, total: int) -> None:
-        self._total = total
+    def __init__(self, output: Output) -> None:
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._appears = monotonic() + _QUIET_TIME if output.shows_progress else float("inf")
@@ -36,30 +37,51 @@ class _LateBar(ABC):
     def _columns(self) -> "list[ProgressColumn]":
         """What stands in the line, from left to right."""
 
-    def _draw(self, completed: int, count: int) -> None:
-        """Show what was done of the total, and a count beside it, which columns call `task.fields[count]`."""
+    def _draw(self, total: int | None, completed: int, **fields: int | str) -> None:
+        """Show what was done of the total (None: not known), and what else the columns call `task.fields[NAME]`."""
         if self._bar is None and monotonic() >= self._appears:
-            self._start()
+            self._start(total, fields)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=completed, count=count)
+            self._bar.update(self._task, total=total, completed=completed, **cast("Any", fields))
 
-    def _start(self) -> None:
+    def _start(self, total: int | None, fields: dict[str, int | str]) -> None:
         from rich.console import Console
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
             *self._columns(), console=Console(stderr=True), refresh_per_second=_REDRAWS_PER_SECOND, transient=True
         )
-        self._task = self._bar.add_task("", total=self._total, count=0)
+        self._task = self._bar.add_task("", total=total, **cast("Any", fields))
         self._bar.start()
+
+
+class SubOperationsProgress(_LateBar):
+    """How many sub-operations of a retrieval have ended, as the peer counts them, or as they come."""
+
+    def progress(self, counts: "Counts", received: int) -> None:
+        """Something has changed."""
+        failed = f"{counts.failed} failed" if counts.failed else ""
+        done = max(counts.done, received)
+        self._draw(counts.total, done, done=done, failed=failed)
+
+    def _columns(self) -> "list[ProgressColumn]":
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+        return [
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[failed]}"),
+        ]
 
 
 class Progress(_LateBar):
     """What has been done of a transfer; call its methods as often as is convenient, they cost next to nothing."""
 
     def __init__(self, output: Output, *, instances: int, octets: int) -> None:
-        super().__init__(output, total=octets)
+        super().__init__(output)
         self._instances = instances
+        self._octets = octets
         self._done = 0
         self._done_octets = 0
         self._sent_octets = 0
@@ -68,23 +90,24 @@ class Progress(_LateBar):
         """Add what was done since the last call."""
         self._done += instances
         self._done_octets += octets
-        self._show()
+        self._redraw()
 
     def sending(self, octets: int) -> None:
         """Add what is on its way since the last call, before it is done or after."""
         self._sent_octets += octets
-        self._show()
+        self._redraw()
 
-    def _show(self) -> None:
+    def _redraw(self) -> None:
         # More was sent than there is where some of it was sent again.
-        self._draw(max(self._done_octets, min(self._sent_octets, self._total)), self._done)
+        completed = max(self._done_octets, min(self._sent_octets, self._octets))
+        self._draw(self._octets, completed, done=self._done, instances=self._instances)
 
     def _columns(self) -> "list[ProgressColumn]":
         from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
         return [
             BarColumn(),
-            TextColumn(f"{{task.fields[count]}}/{self._instances}"),
+            TextColumn("{task.fields[done]}/{task.fields[instances]}"),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(compact=True),
@@ -98,7 +121,8 @@ class PeerCount(_LateBar):
     """
 
     def __init__(self, output: Output, *, peers: int) -> None:
-        super().__init__(output, total=peers)
+        super().__init__(output)
+        self._peers = peers
         self._done = 0
         self._failed = 0
         self._lock = Lock()
@@ -125,18 +149,28 @@ class PeerCount(_LateBar):
 
     def _show(self) -> None:
         with self._lock:
-            self._draw(self._done, self._failed)
+            self._draw(self._peers, self._done, failed=self._failed)
 
     def _columns(self) -> "list[ProgressColumn]":
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
-        return [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[count]} failed"), TimeElapsedColumn()]
+        return [BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]} failed"), TimeElapsedColumn()]
 
 
 @contextmanager
 def progress(output: Output, *, instances: int, octets: int) -> Iterator[Progress]:
     """Show how much of so many instances and bytes has been done, for as long as the block lasts."""
     shown = Progress(output, instances=instances, octets=octets)
+    try:
+        yield shown
+    finally:
+        shown.close()
+
+
+@contextmanager
+def suboperations_progress(output: Output) -> Iterator[SubOperationsProgress]:
+    """Show how far a retrieval has come, for as long as the block lasts."""
+    shown = SubOperationsProgress(output)
     try:
         yield shown
     finally:

@@ -43,6 +43,7 @@ def serve(
         log = Log(out, as_json=logging.log_format == "json")
         tls.announce(out)
         certificates, identity = certificate_source(tls_settings, log)
+        destinations = queries.destinations(tls_settings, identity, access)
         with ExitStack() as ending:
             hook = StoredHook(storage.on_stored, log) if storage.on_stored is not None else None
             if hook is not None:
@@ -59,7 +60,7 @@ def serve(
                 on_stored=hook,
                 tells_details=log.wants_details,
                 index=index,
-                offers=queries.offers(index, log),
+                offers=queries.offers(index, destinations, log),
             )
             with stopped_by_signals(server, certificates), announced(log, server, identity, logging.ready_file):
                 server.run()

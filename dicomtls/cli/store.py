@@ -16,6 +16,7 @@ from dicomtls.cli.store_report import StoreReport
 if TYPE_CHECKING:
     from dicomtls.cli.output import Output
     from dicomtls.scu.attempt import Attempt, Requestor
+    from dicomtls.scu.commit import CommitResult
     from dicomtls.scu.instances import Found
     from dicomtls.scu.ledger import StoreResult
     from dicomtls.scu.store import StoreOptions
@@ -62,7 +63,11 @@ def store(
             return
         result = _send(out, requestor, found, options, attempt)
         report.sent(found, result, attempt, warn_days=tls.warn_days)
+        commitment = _commit(requestor, found, result, sending.commit_timeout) if sending.commit else None
+        report.committed(commitment)
         report.judge(found, result, options)
+        if commitment is not None:
+            commitment.check()
 
     return run(out, body)
 
@@ -84,3 +89,17 @@ def _send(
             return send(requestor, found.instances, options, attempt=attempt, observer=tally)
         except KeyboardInterrupt:
             return tally.broken_off(found.instances, Interrupted())
+
+
+def _commit(requestor: "Requestor", found: "Found", result: "StoreResult", patience: float) -> "CommitResult":
+    """Ask for storage commitment of what was stored."""
+    from dicomtls.association.commitment import Reference
+    from dicomtls.errors import Interrupted
+    from dicomtls.scu.commit import CommitResult, commit
+
+    failed = {report.path for report in result.failed}
+    stored = [Reference(one.sop_class_uid, one.sop_instance_uid) for one in found.instances if one.path not in failed]
+    if not stored or isinstance(result.error, Interrupted):
+        return CommitResult(unanswered=stored)
+    with interruptible() as requestor.interrupt:
+        return commit(requestor, stored, patience=patience)

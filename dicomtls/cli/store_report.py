@@ -14,6 +14,7 @@ from dicomtls.errors import DataError, DicomTLSError, NoPresentationContext, Sta
 if TYPE_CHECKING:
     from dicomtls.diagnosis import Diagnosis
     from dicomtls.scu.attempt import Attempt
+    from dicomtls.scu.commit import CommitResult
     from dicomtls.scu.instances import Found, Instance
     from dicomtls.scu.ledger import InstanceReport, StoreResult
     from dicomtls.scu.store import StoreOptions
@@ -77,6 +78,29 @@ class StoreReport:
         if self._path is not None:
             _write_rows(self._path, _rows(found, result))
 
+    def committed(self, result: "CommitResult | None") -> None:
+        """Say what the peer has committed to, where it was asked."""
+        if result is None:
+            return
+        missing = len(result.failed) + len(result.unanswered)
+        self._report.values.update(
+            committed=len(result.committed),
+            commit_failed=[
+                *(
+                    _uncommitted(failed.reference.sop_instance_uid, f"0x{failed.reason:04X}", failed.meaning)
+                    for failed in result.failed
+                ),
+                *(_uncommitted(reference.sop_instance_uid, None, _UNANSWERED) for reference in result.unanswered),
+            ],
+        )
+        parts: list[str | Styled] = [Styled(f"{len(result.committed)} committed", Style.BAD if missing else Style.GOOD)]
+        if missing:
+            parts += [", ", Styled(f"{missing} not committed", Style.BAD)]
+        self._report.lines.append(tuple(parts))
+        self._name(
+            [f"not committed: {failed.reference.sop_instance_uid}: {failed.meaning}" for failed in result.failed]
+        )
+
     def judge(self, found: "Found", result: "StoreResult", options: "StoreOptions") -> None:
         """Name what failed; raises the error that weighs most, which decides the exit status."""
         self._name([f"stored with a warning: {_sentence(report)}" for report in result.warnings])
@@ -119,6 +143,13 @@ def _explain(result: "StoreResult") -> None:
 def _sentence(report: "InstanceReport") -> str:
     status = "" if report.status is None else f" (0x{report.status:04X})"
     return f"{report.path}: {report.reason}{status}"
+
+
+_UNANSWERED = "the peer has not said that it is"
+
+
+def _uncommitted(uid: str, status: str | None, meaning: str) -> dict[str, object]:
+    return {"sop_instance_uid": uid, "status": status, "status_meaning": meaning}
 
 
 def _unreadable(found: "Found") -> "list[InstanceReport]":

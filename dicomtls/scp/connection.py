@@ -5,10 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 from dicomtls.association.association import Association
 from dicomtls.association.channel import Channel
+from dicomtls.association.dimse import CommandField
 from dicomtls.association.establish import Rejection, accept
 from dicomtls.association.negotiation import AcceptorPolicy, answer
 from dicomtls.association.pdu import AssociateAccept, AssociateReject, AssociateRequest
@@ -167,6 +169,8 @@ class Connection:
         except BaseException:  # an interrupted pause, or our own fault: neither has ended the association
             association.abort()
             raise
+        finally:
+            services.finish()
         self._emit(
             "association-released", summary("released", services, start), Severity.INFO, **numbers(services, start)
         )
@@ -174,9 +178,9 @@ class Connection:
     def _services(self, association: Association) -> Services:
         scene = Scene(association, Requests(association), self._all.interrupt, self._emit)
 
-        def maker(offer: Offer) -> Callable[[], Service]:
-            return lambda: offer.make(scene)
-
+        others: dict[CommandField, Callable[[], Service]] = {}
+        for offer in self._all.offers:
+            others |= dict.fromkeys((offer.command_field, *offer.also), partial(offer.make, scene))
         return Services(
             association,
             self._all.storage,
@@ -185,7 +189,7 @@ class Connection:
             interrupt=self._all.interrupt,
             index=self._all.index,
             requests=scene.requests,
-            others={offer.command_field: maker(offer) for offer in self._all.offers},
+            others=others,
         )
 
     @contextmanager
@@ -208,6 +212,7 @@ class Connection:
                 sop_instance_uid=uid,
                 status=f"0x{outcome.status:04X}",
                 reason=outcome.reason,
+                code=outcome.error.code if outcome.error is not None else None,
             )
             return
         if self._all.tells_details:

@@ -6,7 +6,7 @@ classes, and how to make what answers them on an association.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from dicomtls.association.association import Association, Message
 from dicomtls.association.dimse import CommandField
@@ -33,6 +33,14 @@ class Scene(NamedTuple):
     tell: Tell
 
 
+@runtime_checkable
+class Lasting(Protocol):
+    """A service that has something to do when the association has ended."""
+
+    def finish(self) -> None:
+        """Do it; raises nothing that a peer can cause."""
+
+
 class Service(Protocol):
     """Answers one kind of request on one association."""
 
@@ -44,12 +52,14 @@ class Service(Protocol):
 class Offer:
     """A service: the requests that it answers in the presentation contexts of its SOP classes.
 
-    `make` is called at the first such request of an association. `extended` answers extended negotiation (None:
+    `make` is called at the first such request of an association, and what it makes takes the messages `also`, too.
+    `extended` answers extended negotiation (None:
     nothing). With `stores_at_requestor` the requestor may be the SCP of every storage SOP class, as a C-GET needs it.
     """
 
     command_field: CommandField
     sop_classes: frozenset[str]
+    also: tuple[CommandField, ...] = ()
     make: Callable[[Scene], Service]
     extended: Callable[[str, bytes], bytes | None] = refuse_extended
     stores_at_requestor: bool = False

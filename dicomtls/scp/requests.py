@@ -60,8 +60,10 @@ class Requests:
         return self._is_released
 
 
-def read_identifier(association: Association, message: Message) -> dict[int, Element]:
-    """Take the dataset of a request and decode it; raises `Refused`.
+def read_identifier(
+    association: Association, message: Message, *, longest: int = LONGEST_IDENTIFIER
+) -> dict[int, Element]:
+    """Take the dataset of a request and decode it; raises `Refused` where it is none, or has more than `longest` bytes.
 
     It is taken off the association to its end in any case, so that the next message can follow.
     """
@@ -69,10 +71,10 @@ def read_identifier(association: Association, message: Message) -> dict[int, Ele
     length = 0
     for fragment in association.fragments():
         length += len(fragment)
-        if length <= LONGEST_IDENTIFIER:
+        if length <= longest:
             data += fragment
-    if length > LONGEST_IDENTIFIER:
-        raise Refused(UNABLE_TO_PROCESS, f"the identifier has {length} bytes, more than {LONGEST_IDENTIFIER}")
+    if length > longest:
+        raise Refused(UNABLE_TO_PROCESS, f"the dataset has {length} bytes, more than {longest}")
     try:
         return decode(bytes(data), message.context.transfer_syntax)
     except DataError as error:

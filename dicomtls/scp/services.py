@@ -10,7 +10,7 @@ from dicomtls.association.items import is_uid
 from dicomtls.association.status import SUCCESS
 from dicomtls.errors import DataError, MachineError
 from dicomtls.scp.index import Index
-from dicomtls.scp.offers import Service
+from dicomtls.scp.offers import Lasting, Service
 from dicomtls.scp.requests import Requests
 from dicomtls.scp.storage import IncomingInstance, InstanceHeader, Storage, StoredInstance
 from dicomtls.waiting import Interrupt, pause
@@ -49,12 +49,16 @@ class Tally:
 
 @dataclass(frozen=True)
 class StoreOutcome:
-    """How one C-STORE ended: `stored` is None where it failed, and `reason` then says why."""
+    """How one C-STORE ended: `stored` is None where it failed, and `reason` then says why.
+
+    `error` is what this machine could not do, where that was it.
+    """
 
     header: InstanceHeader
     status: int
     stored: StoredInstance | None
     reason: str | None = None
+    error: MachineError | None = None
 
 
 class AbortedOnPurpose(Exception):
@@ -89,14 +93,14 @@ class Services:
         self._index = index
         self._requests = requests or Requests(association)
         self._others = others or {}
-        self._made: dict[CommandField, Service] = {}
+        self._made: dict[Callable[[], Service], Service] = {}
 
     def run(self, idle_timeout: float) -> None:
         """Serve until the peer releases; raises what ends an association otherwise, and `AbortedOnPurpose`."""
         while (message := self._requests.next(idle_timeout)) is not None:
             command = message.command
             if command.command_field is CommandField.C_STORE_RQ:
-                self._store(message)
+                self.store(message)
             elif command.command_field is CommandField.C_ECHO_RQ:
                 self.tally.echoed += 1
                 self._respond(message, SUCCESS)
@@ -106,13 +110,20 @@ class Services:
                 self._respond(message, UNRECOGNIZED_OPERATION)
 
     def _serve(self, message: Message) -> None:
-        command_field = message.command.command_field
-        if command_field not in self._made:
-            self._made[command_field] = self._others[command_field]()
+        make = self._others[message.command.command_field]
+        if make not in self._made:
+            self._made[make] = make()
         self._association.flush_responses()
-        self._made[command_field].run(message)
+        self._made[make].run(message)
 
-    def _store(self, message: Message) -> None:
+    def finish(self) -> None:
+        """Let services do what is left to do when the association has ended."""
+        for service in self._made.values():
+            if isinstance(service, Lasting):
+                service.finish()
+
+    def store(self, message: Message) -> None:
+        """Take the dataset of a C-STORE request, and respond; a C-GET of ours gives its sub-operations to this."""
         outcome = self._receive_instance(message)
         if outcome.stored is None:
             self.tally.refused += 1
@@ -149,7 +160,7 @@ class Services:
         except DataError as error:
             return StoreOutcome(header, INVALID_SOP_INSTANCE, None, error.message)
         except MachineError as error:
-            return StoreOutcome(header, OUT_OF_RESOURCES, None, error.message)
+            return StoreOutcome(header, OUT_OF_RESOURCES, None, error.message, error)
 
     def _keep(self, incoming: IncomingInstance) -> StoredInstance:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dicomtls.association.channel import Channel
 from dicomtls.association.establish import request
-from dicomtls.association.negotiation import ContextProposal, build_request
+from dicomtls.association.negotiation import SYNCHRONOUS, ContextProposal, build_request
 from dicomtls.association.user_information import ExtendedNegotiation, OperationsWindow
 from dicomtls.connection import connect, resolve
 from dicomtls.errors import AssociationError, DIMSEError, NoPresentationContext
@@ -106,20 +106,24 @@ class Requestor:
         proposals: Sequence[ContextProposal],
         *,
         max_operations: int = 1,
+        max_performed: int = 1,
         extended: tuple[ExtendedNegotiation, ...] = (),
         before_request: Callable[[], None] | None = None,
     ) -> "Association":
         """Reach the peer and agree on presentation contexts; `attempt` is filled on the way.
 
+        Of our operations `max_operations` may be outstanding, of the peer's `max_performed`.
+
         Raises `NetworkError`, `HandshakeError`, `AssociationError`, `Interrupted`; `NoPresentationContext` where
         none of the proposals was accepted.
         """
+        window = OperationsWindow(max_operations, max_performed)
         proposal = build_request(
             proposals,
             called_ae_title=self.peer.called_ae_title,
             calling_ae_title=self.settings.calling_ae_title,
             maximum_length=self.settings.maximum_length,
-            operations_window=OperationsWindow(max_operations, 1) if max_operations != 1 else None,
+            operations_window=None if window == SYNCHRONOUS else window,
             extended=extended,
             identity=self.settings.identity,
         )

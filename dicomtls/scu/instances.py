@@ -133,31 +133,13 @@ class _Search:
             os.close(descriptor)
 
     def _judge(self, path: str, descriptor: int, size: int, *, is_named: bool) -> None:
-        meta = self._read_meta(descriptor, size)
+        meta = _read_meta(self._reader, descriptor, size)
         if meta.sop_class_uid != MEDIA_STORAGE_DIRECTORY:
-            _check_length(meta, size)
-            self.found.instances.append(
-                Instance(
-                    path, meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax, meta.dataset_offset, size
-                )
-            )
+            self.found.instances.append(_instance(path, meta, size))
         elif is_named:
             self._look_into_directory(path, descriptor, size)
         else:
             self._skip(path, "a DICOMDIR: what it lists lies in this folder")
-
-    def _read_meta(self, descriptor: int, size: int) -> FileMeta:
-        head = os.read(descriptor, _HEAD)
-        while True:
-            try:
-                return self._reader.read(head, size)
-            except HeadTooShort as error:
-                if error.needed > _LONGEST_HEAD:
-                    raise
-                more = os.read(descriptor, max(error.needed, 2 * len(head)) - len(head))
-                if not more:
-                    raise
-                head += more
 
     def _look_into_directory(self, path: str, descriptor: int, size: int) -> None:
         from dicomtls.dataset.directory import read_directory  # seldom, and not for nothing
@@ -176,6 +158,38 @@ class _Search:
                 self._cannot_read(missing, "listed in the DICOMDIR, but not there")
             else:
                 self._look(str(listed), is_named=False)
+
+
+def look_at(path: str, reader: FileMetaReader) -> Instance:
+    """Look into one file that is known to be DICOM; raises `OSError`, `DataError`."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            msg = "not a regular file"
+            raise DataError(msg)
+        return _instance(path, _read_meta(reader, descriptor, status.st_size), status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _read_meta(reader: FileMetaReader, descriptor: int, size: int) -> FileMeta:
+    head = os.read(descriptor, _HEAD)
+    while True:
+        try:
+            return reader.read(head, size)
+        except HeadTooShort as error:
+            if error.needed > _LONGEST_HEAD:
+                raise
+            more = os.read(descriptor, max(error.needed, 2 * len(head)) - len(head))
+            if not more:
+                raise
+            head += more
+
+
+def _instance(path: str, meta: FileMeta, size: int) -> Instance:
+    _check_length(meta, size)
+    return Instance(path, meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax, meta.dataset_offset, size)
 
 
 def _check_length(meta: FileMeta, size: int) -> None:

@@ -80,6 +80,10 @@ class Ledger:
         with self._lock:
             self._waiting.extendleft(reversed(list(instances)))
 
+    def stop(self) -> None:
+        """Hand out no more; what is on its way comes to its end."""
+        self._stopped = True
+
     @property
     def is_done(self) -> bool:
         """Whether nothing more is to be sent."""

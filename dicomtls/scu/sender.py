@@ -6,15 +6,15 @@ several are outstanding, and small ones share one write.
 
 import os
 import stat
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from dicomtls.association.dimse import Command, CommandField, Priority, encode_command
 from dicomtls.association.outbox import FileShrank
 from dicomtls.dataset import is_deflated
 from dicomtls.errors import AssociationError, DIMSEError
 from dicomtls.scu.instances import Instance, open_instance, reason_of
-from dicomtls.scu.ledger import Ledger
 from dicomtls.scu.response import receive_response
 
 if TYPE_CHECKING:
@@ -26,13 +26,53 @@ _HIGHEST_MESSAGE_ID: Final = 0xFFFF
 _CHANGED: Final = "the file has changed since it was looked at"
 
 
+class Work(Protocol):
+    """What a sender sends, and where it books what became of that (`scu.ledger.Ledger`)."""
+
+    def take(self) -> Instance | None:
+        """The next instance, or None where no more is to be sent."""
+
+    def answered(self, instance: Instance, status: int, size: int) -> None:
+        """A response came; `size` is what the dataset had, in bytes."""
+
+    def not_sent(self, instance: Instance, reason: str, *, code: str) -> None:
+        """There will be no response."""
+
+    def sending(self, octets: int) -> None:
+        """So many bytes are about to be written."""
+
+
+class Originator(NamedTuple):
+    """Whose C-MOVE it is that instances are sent for: the AE title, and the message identifier (PS3.7 table 9.3-1)."""
+
+    ae_title: str
+    message_id: int
+
+
+Receive = Callable[["Association", CommandField, Container[int]], Command]
+"""Waits for a response to one of our requests, as `receive_response` does."""
+
+
 class Sender:
-    """Sends what the ledger hands out; `outstanding` has what was laid out or sent and is not answered."""
+    """Sends what the ledger hands out; `outstanding` has what was laid out or sent and is not answered.
+
+    `contexts` are the presentation contexts to send in, by SOP class and transfer syntax, all unless they are given.
+    """
 
     def __init__(
-        self, association: "Association", ledger: Ledger, *, window: int, transcoder: "Transcoder | None" = None
+        self,
+        association: "Association",
+        ledger: Work,
+        *,
+        window: int,
+        transcoder: "Transcoder | None" = None,
+        originator: Originator | None = None,
+        contexts: Mapping[tuple[str, str], int] | None = None,
+        receive: Receive = receive_response,
     ) -> None:
         self.outstanding: dict[int, tuple[Instance, int]] = {}
+        self._originator = originator
+        self._receive_response = receive
         self._association = association
         self._ledger = ledger
         self._window = window
@@ -40,21 +80,33 @@ class Sender:
         self._outbox = association.outbox(self._make_way)
         self._unsent = 0
         self._message_id = 0
-        self._contexts = {
-            (context.abstract_syntax, context.transfer_syntax): context_id
-            for context_id, context in association.parameters.contexts.items()
-        }
+        self._contexts = (
+            contexts
+            if contexts is not None
+            else {
+                (context.abstract_syntax, context.transfer_syntax): context_id
+                for context_id, context in association.parameters.contexts.items()
+            }
+        )
 
     def run(self) -> None:
         """Send until the ledger has no more, and release; raises what ends an association otherwise."""
+        self.send_all()
+        # Every instance has its response: how the peer says goodbye changes nothing.
+        with suppress(AssociationError, DIMSEError):
+            self._association.release()
+
+    def send_all(self) -> None:
+        """Send until the ledger has no more, and wait for every response."""
         while (instance := self._ledger.take()) is not None:
             self._send(instance)
         self._flush()
         while self.outstanding:
             self._receive()
-        # Every instance has its response: how the peer says goodbye changes nothing.
-        with suppress(AssociationError, DIMSEError):
-            self._association.release()
+
+    def flush(self) -> None:
+        """Send all that is laid out, so that another message can follow."""
+        self._flush()
 
     def _send(self, instance: Instance) -> None:
         context_id = self._contexts.get((instance.sop_class_uid, instance.transfer_syntax))
@@ -118,6 +170,8 @@ class Sender:
             affected_sop_instance_uid=instance.sop_instance_uid,
             priority=Priority.MEDIUM,
             has_dataset=True,
+            move_originator_ae_title=self._originator.ae_title if self._originator else None,
+            move_originator_message_id=self._originator.message_id if self._originator else None,
         )
         self.outstanding[self._message_id] = instance, end - offset
         self._unsent += 1
@@ -162,7 +216,7 @@ class Sender:
         self._ledger.sending(self._outbox.used)
 
     def _receive(self) -> None:
-        response = receive_response(self._association, CommandField.C_STORE_RSP, self.outstanding)
+        response = self._receive_response(self._association, CommandField.C_STORE_RSP, self.outstanding)
         instance, size = self.outstanding.pop(response.message_id_being_responded_to or 0)
         self._ledger.answered(instance, response.status or 0, size)
 

@@ -12,7 +12,7 @@ from dicomtls.errors import AssociationError, DicomTLSError, DIMSEError, Network
 from dicomtls.scu.attempt import Attempt, Requestor
 from dicomtls.scu.instances import Instance
 from dicomtls.scu.ledger import Ledger, StoreObserver, StoreResult
-from dicomtls.scu.sender import Sender
+from dicomtls.scu.sender import Originator, Sender
 from dicomtls.waiting import pause
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class StoreOptions:
     """How to send: `associations` at once, `max_operations` outstanding on each where the peer grants them.
 
     `retry` is how often each association is made anew after it broke; `stop_on_error` ends at the first instance
-    that fails; `transcode` changes the transfer syntax of what the peer does not take as it is.
+    that fails; `transcode` changes the transfer syntax of what the peer does not take as it is; `originator` is whose
+    C-MOVE it is that the instances are sent for.
     """
 
     associations: int = 1
@@ -35,6 +36,7 @@ class StoreOptions:
     retry: int = 0
     stop_on_error: bool = False
     transcode: bool = False
+    originator: Originator | None = None
 
 
 @dataclass(frozen=True)
@@ -85,18 +87,21 @@ def store(
     *,
     attempt: Attempt | None = None,
     observer: StoreObserver | None = None,
+    ledger: Ledger | None = None,
 ) -> StoreResult:
     """Send all instances and say what became of each; `attempt` is filled by the first association.
+
+    Who gives the `ledger` may stop it, and gives the observer with it.
 
     Nothing is raised for what a peer, the network or a file does: it is in the result. Raises `UsageError` where
     transcoding is asked for and cannot be done here.
     """
     transcoder = _transcoder() if options.transcode else None
-    ledger = Ledger(observer, stop_on_error=options.stop_on_error)
+    ledger = ledger or Ledger(observer, stop_on_error=options.stop_on_error)
     attempts = iter([attempt] if attempt is not None else [])
     for batch in plan(instances, transcode=options.transcode):
         ledger.open(batch.instances)
-        if _leaves_hope(ledger.result.error):
+        if _leaves_hope(ledger.result.error) and not ledger.is_done:
             count = min(options.associations, len(batch.instances))
             requestor.is_alone = count == 1
             _run_all(
@@ -176,7 +181,9 @@ class _Worker:
             before_request=self._ledger.start_clock,
         )
         window = association.parameters.window or self._options.max_operations or DEFAULT_MAX_OPERATIONS
-        sender = Sender(association, self._ledger, window=window, transcoder=self._transcoder)
+        sender = Sender(
+            association, self._ledger, window=window, transcoder=self._transcoder, originator=self._options.originator
+        )
         try:
             sender.run()
         except BaseException:  # an interrupt too: where the association has not ended, the peer is to know

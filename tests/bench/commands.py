@@ -15,6 +15,8 @@ from pathlib import Path
 from tests.bench.pki import PKI
 
 HOST = "127.0.0.1"
+PATIENT_ID = "BENCH-0000042"
+"""Whose instances they are."""
 MAXIMUM_LENGTH = "131072"
 """Maximum PDU length in bytes that DCMTK is told to offer; it takes no more, and offers 16384 by itself."""
 
@@ -82,6 +84,18 @@ def store(pki: PKI, port: int, directory: Path, *options: str) -> Command:
     """Our sender."""
     identity = _tls(pki.ca, pki.client_cert, pki.client_key)
     return dicomtls("store", f"{HOST}:{port}", str(directory), *identity, *options)
+
+
+def get(pki: PKI, port: int, directory: Path) -> Command:
+    """Our retrieval over one association."""
+    key = ("--level", "patient", "-k", f"PatientID={PATIENT_ID}", "--output", str(directory), "--json")
+    return dicomtls("get", f"{HOST}:{port}", *key, *_tls(pki.ca, pki.client_cert, pki.client_key))
+
+
+def move(pki: PKI, port: int, destination: str) -> Command:
+    """Our retrieval to a move destination."""
+    key = ("--level", "patient", "-k", f"PatientID={PATIENT_ID}", "--to", destination, "--json")
+    return dicomtls("move", f"{HOST}:{port}", *key, *_tls(pki.ca, pki.client_cert, pki.client_key))
 
 
 def echo(pki: PKI, port: int) -> Command:

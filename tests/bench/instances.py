@@ -23,6 +23,8 @@ from pydicom.uid import (
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
 )
 
+from tests.bench.commands import PATIENT_ID
+
 UID_ROOT = "1.2.826.0.1.3680043.10.543"
 FIRST_NUMBER = 1_000_000_000
 """Numbers of ten digits keep every UID equally long."""
@@ -56,7 +58,7 @@ _ATTRIBUTES: dict[str, object] = {
     "OperatorsName": "Operator^Olga",
     "ManufacturerModelName": "Example CT 64",
     "PatientName": "Benchmark^Benno^^^",
-    "PatientID": "BENCH-0000042",
+    "PatientID": PATIENT_ID,
     "IssuerOfPatientID": "EXAMPLE",
     "PatientBirthDate": "19600229",
     "PatientSex": "O",

@@ -163,13 +163,34 @@ class Lab:
         receiver.take(batch)
         return finished
 
+    def fill(self, batch: Batch, archive: Receiver) -> None:
+        """Send a batch with `dicomtls store`, and leave it there."""
+        run(commands.store(self.pki, archive.server.port, batch.directory), commands.plain_environment())
+
+    def get(self, batch: Batch, archive: Receiver) -> Finished:
+        """Get a batch that an archive has."""
+        take_memory(batch.size + _SPARE_MEMORY)
+        directory = Path(tempfile.mkdtemp(prefix="get-", dir=self.root))
+        command = commands.get(self.pki, archive.server.port, directory)
+        finished = run(command, commands.plain_environment())
+        Receiver(archive.server, directory, "*.dcm").take(batch)
+        return finished
+
+    def move(self, batch: Batch, archive: Receiver, destination: Receiver) -> Finished:
+        """Let an archive send a batch that it has to its destination THERE."""
+        take_memory(batch.size + _SPARE_MEMORY)
+        command = commands.move(self.pki, archive.server.port, "THERE")
+        finished = run(command, commands.plain_environment())
+        destination.take(batch)
+        return finished
+
 
 def reported_seconds(finished: Finished) -> float:
-    """Return the seconds that `dicomtls store --json` says its association took; raise BenchError if it does not."""
+    """Return the seconds that `--json` says an association took; raise BenchError if it does not."""
     try:
         return float(json.loads(finished.stdout)["seconds"])
     except (ValueError, KeyError, TypeError) as error:
-        message = f"`store --json` printed no seconds: {finished.stdout[:200]!r}"
+        message = f"`--json` printed no seconds: {finished.stdout[:200]!r}"
         raise BenchError(message) from error
 
 

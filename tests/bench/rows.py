@@ -137,6 +137,34 @@ def indexed(lab: Lab, kind: str, count: int) -> list[Figure]:
     return [compare(ours, theirs, Target(0.9, 0.97, Unit.PART_OF_SPEED), megabytes=batch.megabytes)]
 
 
+def got(lab: Lab, kind: str, count: int) -> list[Figure]:
+    """`get` from `serve`, and `store` of the same to another."""
+    batch = lab.batch(kind, count)
+    with lab.serve() as archive, lab.serve("--no-index") as other:
+        lab.fill(batch, archive)
+        ours, theirs = in_turns(
+            lab.sizes.pairs,
+            lambda: reported_seconds(lab.get(batch, archive)),
+            lambda: reported_seconds(lab.send_with_store(batch, other, "--json")),
+        )
+    return [compare(ours, theirs, Target(0.6, 0.9, Unit.PART_OF_SPEED), megabytes=batch.megabytes)]
+
+
+def moved(lab: Lab, kind: str, count: int) -> list[Figure]:
+    """`move` from `serve` to another, and `store` of the same to that; whole processes."""
+    batch = lab.batch(kind, count)
+    with lab.serve("--no-index") as there:
+        known = f"THERE@{commands.HOST}:{there.server.port}"
+        with lab.serve("--move-destination", known) as archive:
+            lab.fill(batch, archive)
+            ours, theirs = in_turns(
+                lab.sizes.pairs,
+                lambda: lab.move(batch, archive, there).seconds,
+                lambda: lab.send_with_store(batch, there).seconds,
+            )
+    return [compare(ours, theirs, Target(0.6, 0.9, Unit.PART_OF_SPEED), megabytes=batch.megabytes)]
+
+
 def memory(lab: Lab) -> list[Figure]:
     """Peak memory of `store` and of `serve` with one large instance."""
     target = Target(80, 60, Unit.MEGABYTES)
@@ -242,6 +270,22 @@ ROWS = {
         "`serve` with {studies:,} studies of 10 instances: first match of a name with wildcards; all to findscu,"
         " whole process; peak memory",
         finding,
+    ),
+    "get-ct": Row(
+        "`get` {ct:,} CT from `serve`, against `store` of the same to `serve --no-index`",
+        lambda lab: got(lab, "ct", lab.sizes.ct),
+    ),
+    "get-small": Row(
+        "`get` {small:,} instances of 12 KB from `serve`, against `store` of the same",
+        lambda lab: got(lab, "small", lab.sizes.small),
+    ),
+    "move-ct": Row(
+        "`move` {ct:,} CT from `serve` to another, against `store` of the same to that",
+        lambda lab: moved(lab, "ct", lab.sizes.ct),
+    ),
+    "move-small": Row(
+        "`move` {small:,} instances of 12 KB from `serve` to another, against `store` of the same",
+        lambda lab: moved(lab, "small", lab.sizes.small),
     ),
     "memory": Row("{large_size} instance: peak memory of `store`; of `serve`", memory),
     "echo": Row("`echo` to a stock storescp: CPU against pynetdicom; wall clock against echoscu", echo),

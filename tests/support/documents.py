@@ -135,6 +135,17 @@ STORE: Mapping[str, Check] = {
     "bytes": WHOLE_NUMBER,
     "seconds": NUMBER,
 }
+RETRIEVE: Mapping[str, Check] = {
+    "status": MAYBE_STATUS,
+    "status_meaning": MAYBE_TEXT,
+    "completed": WHOLE_NUMBER,
+    "failed": WHOLE_NUMBER,
+    "warning": WHOLE_NUMBER,
+    "failed_instances": list_of(TEXT),
+    "received": _maybe(WHOLE_NUMBER),
+    "bytes": _maybe(WHOLE_NUMBER),
+    "seconds": MAYBE_NUMBER,
+}
 FIND: Mapping[str, Check] = {"matches": WHOLE_NUMBER, "status": MAYBE_STATUS, "status_meaning": MAYBE_TEXT}
 ROAD = ("name", "tcp", "tls", "association", "echo")
 PROBE: Mapping[str, Check] = {
@@ -149,6 +160,8 @@ OWN: Mapping[str, Mapping[str, Check]] = {
     "echo": ECHO,
     "find": FIND,
     "store": STORE,
+    "move": RETRIEVE,
+    "get": RETRIEVE,
     "serve": {},
     "handshake-probe": PROBE,
 }

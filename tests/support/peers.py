@@ -151,12 +151,16 @@ class Orthanc(PeerProcess):
         """The decoded answer to POST `path`; with a modality's `/store`, Orthanc sends to it."""
         return json.loads(self._request(path, body.encode() if isinstance(body, str) else body))
 
+    def put(self, path: str, body: Mapping[str, object]) -> None:
+        """Set what is at `path`, such as `/modalities/NAME`."""
+        self._request(path, json.dumps(body).encode(), method="PUT")
+
     def stored_file(self, instance: str) -> bytes:
         """The file of one of `get("/instances")`, as Orthanc keeps it."""
         return self._request(f"/instances/{instance}/file")
 
-    def _request(self, path: str, body: bytes | None = None) -> bytes:
-        request = urllib.request.Request(f"http://{self.host}:{self.http_port}{path}", data=body)
+    def _request(self, path: str, body: bytes | None = None, method: str | None = None) -> bytes:
+        request = urllib.request.Request(f"http://{self.host}:{self.http_port}{path}", data=body, method=method)
         with _no_proxy.open(request, timeout=30) as answer:
             content: bytes = answer.read()
             return content

@@ -1,6 +1,6 @@
 """The options of `serve`: whom it lets in, where it puts what it receives, what it does wrong on purpose."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,18 +10,21 @@ from dicomtls.cli.declaring import option
 from dicomtls.cli.options.association import AssociationTimeout, DIMSETimeout, MaximumLength
 from dicomtls.cli.options.values import path_option, seconds, seconds_or_zero, whole_number
 from dicomtls.errors import UsageError
-from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, check_ae_title, parse_address, parse_port
+from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, check_ae_title, parse_listening
 
 if TYPE_CHECKING:
     from dicomtls.cli.options.server_tls import ServerTLSOptions
     from dicomtls.scp.access import AccessRules
+    from dicomtls.scp.destinations import Destinations
     from dicomtls.scp.events import Listener
+    from dicomtls.scp.identity import OwnIdentity
     from dicomtls.scp.index import Index
     from dicomtls.scp.offers import Offer
     from dicomtls.scp.services import Faults
     from dicomtls.scp.settings import ServerSettings
     from dicomtls.scp.sqlite_index import SQLiteIndex
     from dicomtls.scp.storage import FolderStorage
+    from dicomtls.tls import TLSSettings
 
 _ACCESS = "Access and limits"
 _STORAGE = "Storage"
@@ -96,7 +99,8 @@ class AccessOptions:
         """Return the settings; with `trace` there is an event for every PDU. Raises `UsageError`."""
         from dicomtls.scp.settings import ServerSettings
 
-        host, port = self._address(DEFAULT_PLAIN_PORT if tls.no_tls else DEFAULT_TLS_PORT)
+        default_port = DEFAULT_PLAIN_PORT if tls.no_tls else DEFAULT_TLS_PORT
+        host, port = parse_listening(self.listen, default_port=default_port)
         return ServerSettings(
             host=host,
             port=port,
@@ -122,13 +126,6 @@ class AccessOptions:
             msg = "--allow with a fingerprint lets nobody in where no client certificate is asked for"
             raise UsageError(msg, hints=("leave out =sha256:..., or ask for certificates with --client-auth and --ca",))
         return AccessRules(ae_title=check_ae_title(self.aet) if self.aet is not None else None, allowed=allowed)
-
-    def _address(self, default_port: int) -> tuple[str, int]:
-        if self.listen is None:
-            return "", default_port
-        if self.listen.removeprefix(":").isdigit():
-            return "", parse_port(self.listen.removeprefix(":"))
-        return parse_address(self.listen, default_port=default_port)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +173,16 @@ class QueryOptions:
         Path | None, path_option("--worklist", panel=_QUERIES, help="answer worklist queries from the files there")
     ] = None
 
+    move_destination: Annotated[
+        tuple[str, ...],
+        option(
+            "--move-destination",
+            metavar="AET@HOST:PORT",
+            panel=_QUERIES,
+            help="send there what is asked for, over TLS; plain:AET@HOST:PORT in clear; repeatable",
+        ),
+    ] = ()
+
     def index(self, directory: Path, *, durable: bool, on_event: "Listener") -> "SQLiteIndex | None":
         """Return the index of a storage folder, ready; raises `UsageError`, `MachineError`."""
         if self.no_index:
@@ -187,16 +194,37 @@ class QueryOptions:
 
         return SQLiteIndex(directory, durable=durable, reindex=self.reindex, on_event=on_event)
 
-    def offers(self, index: "Index | None", on_event: "Listener") -> "list[Offer]":
+    def destinations(
+        self, tls: "TLSSettings | None", identity: "OwnIdentity | None", access: AccessOptions
+    ) -> "Destinations":
+        """Return where C-MOVE may send to, with the certificate that we show as a server; raises `UsageError`."""
+        from dicomtls.scp.destinations import Destination, Destinations
+        from dicomtls.scu import AssociationSettings
+
+        if self.no_index and self.move_destination:
+            msg = "--no-index and --move-destination contradict each other"
+            raise UsageError(msg, hints=("without an index nothing is found that could be sent",))
+        if tls is not None and identity is not None:
+            tls = replace(tls, cert=(identity.cert,), key=(identity.key,))
+        settings = AssociationSettings(
+            connect_timeout=access.connect_timeout,
+            association_timeout=access.association_timeout,
+            dimse_timeout=access.dimse_timeout,
+            maximum_length=access.max_pdu,
+        )
+        return Destinations(map(Destination.parse, self.move_destination), tls, settings)
+
+    def offers(self, index: "Index | None", destinations: "Destinations", on_event: "Listener") -> "list[Offer]":
         """Return what is served beside Verification and Storage; raises `UsageError`."""
-        from dicomtls.scp.querying import find_offer
+        from dicomtls.scp.querying import find_offer, retrieve_offers
         from dicomtls.scp.worklist import Worklist
 
         if self.worklist is not None and not self.worklist.is_dir():
             msg = f"the worklist is not a folder: {self.worklist}"
             raise UsageError(msg, hints=("--worklist takes a folder of DICOM files, one for each item",))
         worklist = Worklist(self.worklist, on_event=on_event) if self.worklist is not None else None
-        return [find_offer(index, worklist)]
+        retrieving = retrieve_offers(index, destinations) if index is not None else []
+        return [find_offer(index, worklist), *retrieving]
 
 
 @dataclass(frozen=True, kw_only=True)

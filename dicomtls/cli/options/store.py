@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options.values import path_option, whole_number
+from dicomtls.cli.options.values import path_option, seconds, whole_number
 from dicomtls.cli.writing import check_writable
 from dicomtls.errors import UsageError
 
@@ -42,6 +42,12 @@ class SendingOptions:
     transcode: Annotated[
         bool, option("--transcode", help="change the transfer syntax of what the peer does not take as it is")
     ] = False
+    commit: Annotated[
+        bool, option("--commit", help="ask the peer to commit to what it has stored, and wait for its word")
+    ] = False
+    commit_timeout: Annotated[
+        float, option("--commit-timeout", metavar="S", parser=seconds, help="seconds to wait for that")
+    ] = 60.0
     report: Annotated[
         Path | None, path_option("--report", help="write what became of each file there, a JSON object a line")
     ] = None

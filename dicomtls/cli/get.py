@@ -1,0 +1,69 @@
+"""`dicomtls get`: let a peer send instances over our own association."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dicomtls.cli.command import command
+from dicomtls.cli.declaring import option
+from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
+from dicomtls.cli.options.retrieve import RetrieveOptions
+from dicomtls.cli.options.values import path_option
+from dicomtls.cli.progress import suboperations_progress
+from dicomtls.cli.retrieve_report import RetrieveReport
+from dicomtls.cli.running import Report, interruptible, run
+
+_EXAMPLES = (
+    "dicomtls get PACS@pacs.example -k StudyInstanceUID=1.2.3 --output study --ca hospital-ca.pem",
+    "dicomtls get pacs.example:11112 -k SeriesInstanceUID=1.2.3.4 --output series --ca ca.pem --json",
+    "dicomtls get localhost --level patient -k PatientID=P1 --output p1 --ca ca.pem",
+)
+
+
+@command(examples=_EXAMPLES)
+def get(
+    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    *,
+    output_directory: Annotated[Path, path_option("--output", help="folder for what comes; made if missing")],
+    retrieving: RetrieveOptions,
+    sop_class: Annotated[
+        tuple[str, ...],
+        option("--sop-class", metavar="UID", help="take this SOP class, in any transfer syntax, too; repeatable"),
+    ] = (),
+    tls: TLSOptions,
+    association: AssociationOptions,
+    output: OutputOptions,
+) -> int:
+    """Retrieve instances over one association (C-GET), and keep each as a file."""
+    out = output.open("get")
+
+    def body(so_far: Report) -> None:
+        from dicomtls.cli.get_storage import Keeper
+        from dicomtls.dataset import check_uid
+        from dicomtls.scp.storage import FolderStorage
+        from dicomtls.scu.attempt import Attempt, Requestor
+        from dicomtls.scu.retrieve import get as retrieve
+
+        report = RetrieveReport(out, so_far)
+        request = retrieving.request()
+        wanted = [check_uid(uid, "SOP class UID") for uid in sop_class]
+        tls_settings, settings = tls.settings(), association.settings(trace=out.trace)
+        target = association.peer(peer, no_tls=tls.no_tls)
+        tls.announce(out)
+        so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
+        so_far.target = tls.follow_up(target, tls_settings, settings)
+        requestor = Requestor(target, tls_settings, settings)
+        with closing(FolderStorage(output_directory)) as storage:
+            keeper = Keeper(out, storage)
+            with interruptible() as requestor.interrupt, suboperations_progress(out) as bar:
+                result = retrieve(
+                    requestor, request, keeper.services, sop_classes=wanted, attempt=attempt, observer=bar
+                )
+        report.told(result, attempt, warn_days=tls.warn_days)
+        report.received(keeper.kept, keeper.octets, keeper.seconds)
+        keeper.check()
+        result.check()
+
+    return run(out, body)

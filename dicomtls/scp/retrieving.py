@@ -1,0 +1,233 @@
+"""C-MOVE and C-GET: sending what is kept, to a move destination or to whoever asks (PS3.4 sections C.4.2 and C.4.3).
+
+The files go out as they are: what was not negotiated in its transfer syntax is a failed sub-operation, not transcoded.
+"""
+
+from collections.abc import Callable, Container
+from typing import Final
+
+from dicomtls.association.association import Association, Message
+from dicomtls.association.dimse import Command, CommandField
+from dicomtls.association.outbox import FileShrank
+from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES
+from dicomtls.association.reasons import AbortReason, AbortSource
+from dicomtls.errors import (
+    AssociationAborted,
+    DataError,
+    DicomTLSError,
+    Interrupted,
+    MachineError,
+    RemoteProtocolError,
+)
+from dicomtls.scp.destinations import Destination, Destinations
+from dicomtls.scp.index import Index, KeptInstance, Query
+from dicomtls.scp.kept import KeptLedger, unseen
+from dicomtls.scp.operation import CANNOT_COUNT, Operation, RetrieveOutcome
+from dicomtls.scp.requests import Refused
+from dicomtls.scp.retrieve_request import read_query
+from dicomtls.scu.instances import Instance
+from dicomtls.scu.ledger import InstanceReport, StoreResult
+from dicomtls.scu.sender import Originator, Sender
+from dicomtls.scu.store import DEFAULT_MAX_OPERATIONS, StoreOptions, store
+from dicomtls.waiting import Interrupt
+
+DESTINATION_UNKNOWN: Final = 0xA801
+GET_MODELS: Final = {uid: model for model, uid in GET_SOP_CLASSES.items()}
+MOVE_MODELS: Final = {uid: model for model, uid in MOVE_SOP_CLASSES.items()}
+
+OnOutcome = Callable[[RetrieveOutcome], None]
+
+
+class GetService:
+    """Answers C-GET requests: the sub-operations go over the same association."""
+
+    def __init__(self, association: Association, index: Index, *, on_outcome: OnOutcome) -> None:
+        self._association = association
+        self._index = index
+        self._on_outcome = on_outcome
+
+    def run(self, message: Message) -> None:
+        """Answer one request to its final response; raises what ends the association."""
+        operation = Operation(self._association, message)
+        try:
+            query = read_query(self._association, message, GET_MODELS)
+            kept = _matches(self._index, query)
+        except Refused as refused:
+            self._on_outcome(operation.refuse(refused))
+            return
+        operation.begin(len(kept))
+        _Delivery(self._association, operation).run(kept)
+        self._on_outcome(operation.finish())
+
+
+class _Delivery:
+    """The sub-operations of a C-GET; observes what it sends."""
+
+    def __init__(self, association: Association, operation: Operation) -> None:
+        self._association = association
+        self._operation = operation
+        self._ledger = KeptLedger(self, self._between)
+        self._sender = Sender(
+            association,
+            self._ledger,
+            window=association.parameters.window or DEFAULT_MAX_OPERATIONS,
+            contexts=_contexts(association),
+            receive=self._receive,
+        )
+
+    def run(self, kept: list[KeptInstance]) -> None:
+        self._ledger.open(unseen(kept))
+        try:
+            self._sender.send_all()
+        except FileShrank as error:  # half an instance is out, so the sender has aborted
+            msg = "a file was cut short while it was being sent"
+            raise MachineError(msg, code="unreadable-file") from error
+        finally:
+            del self._sender  # who refers to us: its buffer is not to wait for the garbage collection
+
+    def sending(self, octets: int) -> None:
+        """Bytes are no progress that a response tells."""
+
+    def done(self, instance: Instance, report: InstanceReport | None) -> None:
+        """One sub-operation less."""
+        self._operation.count(instance, report)
+
+    def _between(self) -> None:
+        """Nothing is half laid out here: a response may follow what is."""
+        if self._operation.is_pending_due:
+            self._sender.flush()
+            self._operation.tell()
+
+    def _receive(self, association: Association, expected: CommandField, message_ids: Container[int]) -> Command:
+        """Wait for the response to one of our requests; the requestor may cancel in between."""
+        while (message := association.receive()) is not None:
+            command = message.command
+            if command.command_field.is_response:
+                if command.command_field is expected and command.message_id_being_responded_to in message_ids:
+                    return command
+                association.abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNEXPECTED_PDU)
+                msg = f"the peer sent a {command.command_field} where a {expected} to one of our requests was due"
+                raise RemoteProtocolError(msg)
+            self._operation.hear(message)
+            if self._operation.is_cancelled:
+                self._ledger.stop()
+        msg = "the peer released the association in the middle of its C-GET"
+        raise AssociationAborted(msg)
+
+
+def _contexts(association: Association) -> dict[tuple[str, str], int]:
+    """Where the requestor has the SCP role, so that we may send."""
+    return {
+        (context.abstract_syntax, context.transfer_syntax): context_id
+        for context_id, context in association.parameters.contexts.items()
+        if context.scp_role
+    }
+
+
+class MoveService:
+    """Answers C-MOVE requests: the sub-operations go to a destination that we know, over another association."""
+
+    def __init__(
+        self,
+        association: Association,
+        index: Index,
+        destinations: Destinations,
+        *,
+        on_outcome: OnOutcome,
+        interrupt: Interrupt | None = None,
+    ) -> None:
+        self._association = association
+        self._index = index
+        self._destinations = destinations
+        self._on_outcome = on_outcome
+        self._interrupt = interrupt
+
+    def run(self, message: Message) -> None:
+        """Answer one request to its final response; raises what ends the association."""
+        operation = Operation(self._association, message)
+        try:
+            query = read_query(self._association, message, MOVE_MODELS)
+            destination = self._destination(message)
+            kept = _matches(self._index, query)
+        except Refused as refused:
+            self._on_outcome(operation.refuse(refused))
+            return
+        operation.begin(len(kept))
+        if kept:
+            self._send(message, operation, destination, kept)
+        self._on_outcome(operation.finish())
+
+    def _destination(self, message: Message) -> Destination:
+        destination = self._destinations.find(message.command.move_destination or "")
+        if destination is None:
+            raise Refused(DESTINATION_UNKNOWN, "the move destination is not known here")
+        return destination
+
+    def _send(self, message: Message, operation: Operation, destination: Destination, kept: list[KeptInstance]) -> None:
+        parameters = self._association.parameters
+        originator = Originator(parameters.calling_ae_title, message.command.message_id or 0)
+        transfer = _Transfer(self._association, operation)
+        instances = unseen(kept)
+        try:
+            requestor = self._destinations.requestor(destination, parameters.called_ae_title, self._interrupt)
+        except DicomTLSError as error:  # a certificate that cannot be read any more
+            result = StoreResult(error=error)
+            for instance in instances:
+                report = InstanceReport(instance.path, instance.sop_instance_uid, None, error.message, error.code)
+                operation.count(instance, report)
+        else:
+            options = StoreOptions(originator=originator)
+            result = store(requestor, instances, options, observer=transfer, ledger=transfer.ledger)
+        del transfer.ledger  # which refers to it: the association is not to wait for the garbage collection
+        if transfer.broken is not None:
+            raise transfer.broken
+        if isinstance(result.error, Interrupted):
+            raise result.error
+        if result.error is not None:
+            title = destination.peer.called_ae_title
+            operation.reason = f"{title}: {result.error.message}"
+            operation.comment = f"{title}: {result.error.code}"  # without the addresses of our network
+
+
+class _Transfer:
+    """Observes the sub-operations of a C-MOVE; between two of them it speaks with the requestor, and listens."""
+
+    def __init__(self, association: Association, operation: Operation) -> None:
+        self.broken: DicomTLSError | None = None
+        self.ledger = KeptLedger(self)
+        self._association = association
+        self._operation = operation
+
+    def sending(self, octets: int) -> None:  # noqa: ARG002 -- what an observer is told
+        """A large instance takes its time; the requestor is not to think that we are gone."""
+        self._attend()
+
+    def done(self, instance: Instance, report: InstanceReport | None) -> None:
+        """One sub-operation less."""
+        self._operation.count(instance, report)
+        self._attend()
+
+    def _attend(self) -> None:
+        """What ends the requestor's association ends the transfer too, but not by breaking the other association."""
+        if self.broken is not None:
+            return
+        try:
+            while self._association.has_input():
+                message = self._association.receive()
+                if message is None:
+                    msg = "the peer released the association in the middle of its C-MOVE"
+                    raise AssociationAborted(msg)
+                self._operation.hear(message)
+            if self._operation.is_pending_due:
+                self._operation.tell()
+        except DicomTLSError as error:
+            self.broken = error
+        if self.broken is not None or self._operation.is_cancelled:
+            self.ledger.stop()
+
+
+def _matches(index: Index, query: Query) -> list[KeptInstance]:
+    try:
+        return list(index.instances(query))
+    except (MachineError, DataError) as error:
+        raise Refused(CANNOT_COUNT, error.message) from error

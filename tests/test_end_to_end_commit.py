@@ -1,0 +1,119 @@
+"""`store --commit`, as users run it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dicomtls.association.association import Association
+from dicomtls.association.commitment import SOP_CLASS, Transaction
+from dicomtls.association.dimse import Command, CommandField
+from dicomtls.peer import Peer
+from dicomtls.scu import AssociationSettings
+from dicomtls.scu.attempt import Requestor
+from tests.support.archives import our_archive
+from tests.support.cli import run_dicomtls
+from tests.support.commitments import PROPOSAL, encoded, receiver_of_reports, references_of, request
+from tests.support.exchange import client_options, serving_with_events, wait_for_event
+from tests.support.instances import make_instances
+from tests.support.peers import orthanc
+from tests.support.pki import PKI
+from tests.support.servers import acceptor, open_policy, response_of, server_tls, store_response
+
+
+def test_what_was_stored_is_committed(pki: PKI, tmp_path: Path) -> None:
+    """A line of its own, and two keys of the document; without --commit there are none."""
+    made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
+    with our_archive(tmp_path / "archive", tls=server_tls(pki)) as archive:
+        options = (tmp_path / "made", *client_options(pki, pki.client))
+        shown = run_dicomtls("store", archive.address, *options, "--commit")
+        document = run_dicomtls("store", archive.address, *options, "--commit", "--json").json()
+        plain = run_dicomtls("store", archive.address, *options, "--json").json()
+        archive.wait(lambda: len(archive.commitments) == 2)
+    assert shown.exit_status == 0
+    assert shown.stdout.splitlines()[1] == "3 committed"
+    assert (document["sent"], document["committed"], document["commit_failed"]) == (len(made), 3, [])
+    assert "committed" not in plain
+
+
+def test_what_is_not_committed_is_named(tmp_path: Path) -> None:
+    """Exit status 1: it was stored, and nobody stands for it."""
+    made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    with our_archive(tmp_path / "archive") as archive:
+        archive.index.put = lambda _path: None  # type: ignore[method-assign,assignment]  # what is stored is not found again
+        options = ("--no-tls", "--commit", "--json", tmp_path / "made")
+        result = run_dicomtls("store", archive.address, *options)
+    document = result.json()
+    assert (result.exit_status, document["error"]["code"]) == (1, "status-failure")
+    assert (document["sent"], document["committed"]) == (2, 0)
+    assert sorted(document["commit_failed"], key=lambda one: str(one["sop_instance_uid"])) == [
+        {"sop_instance_uid": uid, "status": "0x0112", "status_meaning": "no such SOP instance"}
+        for uid in sorted(one.sop_instance_uid for one in made)
+    ]
+    assert f"not committed: {made[0].sop_instance_uid}: no such SOP instance" in result.stderr
+
+
+def taking(association: Association) -> None:
+    """Store what comes; take a request for commitment without ever reporting."""
+    while (message := association.receive()) is not None:
+        for _ in association.fragments():
+            pass
+        response = store_response(message.command)
+        if message.command.command_field is CommandField.N_ACTION_RQ:
+            response = replace(response, command_field=CommandField.N_ACTION_RSP)
+        association.send(message.context.context_id, response)
+
+
+@pytest.mark.parametrize(
+    ("supports", "code", "status"),
+    [
+        (lambda uid: uid != SOP_CLASS, "no-presentation-context", 5),
+        (lambda _uid: True, "dimse-timeout", 1),
+    ],
+)
+def test_peer_that_says_nothing_is_told(
+    tmp_path: Path, supports: Callable[[str], bool], code: str, status: int
+) -> None:
+    """One that knows no commitment, and one that does not report on the association of the request."""
+    make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    with acceptor(taking, open_policy(supports=supports)) as peer:
+        options = ("--no-tls", "--commit", "--commit-timeout", "0.3", "--json", tmp_path / "made")
+        result = run_dicomtls("store", str(peer.peer), *options)
+    document = result.json()
+    assert (result.exit_status, document["error"]["code"]) == (status, code), result.stderr
+    assert (document["sent"], document["committed"], len(document["commit_failed"])) == (2, 0, 2)
+    assert document["error"]["hints"]
+
+
+def test_orthanc_commits_over_an_association_of_its_own(pki: PKI, tmp_path: Path) -> None:
+    """It takes the request, and would report to a server that it knows: that is said, and nothing is claimed."""
+    make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    with orthanc(pki, tmp_path / "orthanc") as peer:
+        options = (*client_options(pki, pki.client), "--commit", "--commit-timeout", "2", "--json")
+        result = run_dicomtls("store", peer.address, tmp_path / "made", *options)
+    document = result.json()
+    assert (document["sent"], document["committed"]) == (2, 0), result.stderr
+    assert result.exit_status in (1, 5)
+    assert document["error"]["hints"]
+
+
+def test_serve_reports_to_who_has_left(tmp_path: Path) -> None:
+    """Over a new association, to the move destination of the requestor's AE title."""
+    made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    reports: list[tuple[Command, Transaction]] = []
+    policy = open_policy(scp_role_allowed=lambda _uid: True)
+    with acceptor(receiver_of_reports(reports), policy) as modality:
+        known = ("--no-tls", "--move-destination", f"plain:MODALITY@{modality.peer}")
+        with serving_with_events(tmp_path / "archive", *known) as running:
+            run_dicomtls("store", running.address, tmp_path / "made", "--no-tls")
+            settings = AssociationSettings(calling_ae_title="MODALITY")
+            requestor = Requestor(Peer(running.host, running.port), None, settings)
+            association = requestor.associate(requestor.attempt(), [PROPOSAL])
+            association.send(1, request(), encoded(references_of(made)))
+            assert response_of(association).status == 0
+            association.abort()
+            event = wait_for_event(running, "commitment")
+    assert (event["committed"], event["delivered"]) == (2, "new")
+    [(command, transaction)] = reports
+    assert (command.event_type_id, transaction.references) == (1, tuple(references_of(made)))

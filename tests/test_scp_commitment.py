@@ -1,0 +1,120 @@
+"""Storage commitment as SCP: what is committed, over which association it is told."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from dicomtls.association.association import Association
+from dicomtls.association.commitment import (
+    Reference,
+    Transaction,
+)
+from dicomtls.association.dimse import Command, CommandField
+from dicomtls.peer import Peer
+from dicomtls.scp.destinations import Destination
+from dicomtls.scu.commit import commit
+from tests.support.archives import Archive, our_archive
+from tests.support.commitments import PROPOSAL, encoded, receiver_of_reports, references_of, request
+from tests.support.instances import make_instances
+from tests.support.pki import PKI
+from tests.support.servers import MR, acceptor, client_tls, open_policy, response_of, server_tls
+
+
+def ask(
+    archive: Archive, command: Command, dataset: bytes, calling_ae_title: str = "SCU"
+) -> tuple[Association, Command]:
+    """Send a request; the association, and the response."""
+    requestor = archive.requestor(calling_ae_title=calling_ae_title)
+    association = requestor.associate(requestor.attempt(), [PROPOSAL])
+    association.send(1, command, dataset)
+    return association, response_of(association)
+
+
+def test_what_is_kept_is_committed_on_the_same_association(pki: PKI, tmp_path: Path) -> None:
+    """Over TLS; what is not there, not there as what it is called, or whose file is gone, is not."""
+    made = make_instances(tmp_path / "made", 4, pixel_bytes=1024)
+    with our_archive(tmp_path / "archive", [one.path for one in made], server_tls(pki)) as archive:
+        made[3].path.unlink()
+        asked = [*references_of(made), Reference(MR, made[0].sop_instance_uid), Reference(MR, "1.2.3")]
+        result = commit(archive.requestor(client_tls(pki)), asked)
+        archive.wait(lambda: bool(archive.commitments))
+    assert result.committed == references_of(made[:3])
+    assert [(one.reference, one.reason) for one in result.failed] == [
+        (asked[3], 0x0112),
+        (asked[4], 0x0119),
+        (asked[5], 0x0112),
+    ]
+    assert [(one.committed, one.failed, one.delivered) for one in archive.commitments] == [(3, 3, "same")]
+
+
+def test_index_that_fails_commits_nothing(tmp_path: Path) -> None:
+    """A processing failure for each: who asks may ask again."""
+    with our_archive(tmp_path / "archive") as archive:
+        archive.index.broken = True
+        result = commit(archive.requestor(), [Reference(MR, "1.2.3")])
+    assert [one.reason for one in result.failed] == [0x0110]
+
+
+@pytest.mark.parametrize(
+    ("command", "dataset", "status"),
+    [
+        (request(action=2), encoded([Reference(MR, "1.2")]), 0x0123),
+        (request(instance="1.2.3"), encoded([Reference(MR, "1.2")]), 0x0112),
+        (request(), encoded([]), 0x0115),
+        (request(), b"", 0x0115),
+        (request(), b"\x08\0\x95\x11\xff\xff\xff\x7f", 0xC000),
+    ],
+)
+def test_request_that_is_none_is_refused(tmp_path: Path, command: Command, dataset: bytes, status: int) -> None:
+    """With its status; no report follows."""
+    with our_archive(tmp_path / "archive") as archive:
+        association, response = ask(archive, command, dataset)
+        association.release()
+    assert (response.command_field, response.status) == (CommandField.N_ACTION_RSP, status)
+    assert archive.commitments == []
+
+
+def has_commitments(archive: Archive, count: int) -> bool:
+    """Whether so many requests have come to their end."""
+    return len(archive.commitments) == count
+
+
+@pytest.mark.parametrize("leaves", ["release", "abort"])
+def test_report_follows_who_has_left(tmp_path: Path, leaves: str) -> None:
+    """Over a new association, in which we have the SCP's role, to where the requestor's AE title is known to be."""
+    made = make_instances(tmp_path / "made", 1, pixel_bytes=1024)
+    reports: list[tuple[Command, Transaction]] = []
+    policy = open_policy(scp_role_allowed=lambda _uid: True)
+    with acceptor(receiver_of_reports(reports), policy) as modality:
+        known = Destination(Peer(modality.peer.host, modality.peer.port, "MODALITY"), in_clear=True)
+        with our_archive(tmp_path / "archive", [made[0].path], destinations=[known]) as archive:
+            association, response = ask(archive, request(), encoded(references_of(made)), calling_ae_title="MODALITY")
+            if leaves == "release":
+                association.release()
+            else:
+                association.abort()
+            archive.wait(lambda: bool(archive.commitments))
+    assert response.status == 0
+    [(command, transaction)] = reports
+    assert (command.event_type_id, transaction.uid) == (1, "1.2.3.4")
+    assert transaction.references == tuple(references_of(made))
+    assert archive.commitments[0].delivered == "new"
+
+
+def test_report_that_reaches_nobody_is_noted(tmp_path: Path) -> None:
+    """A requestor whom nobody told us of, one that is not there, one that refuses it."""
+    policy = open_policy(scp_role_allowed=lambda _uid: True)
+    with acceptor(receiver_of_reports([])) as gone:
+        nobody = Destination(Peer(gone.peer.host, gone.peer.port, "GONE"), in_clear=True)
+    with acceptor(receiver_of_reports([], 0x0110), policy) as refusing:
+        refuser = Destination(Peer(refusing.peer.host, refusing.peer.port, "REFUSES"), in_clear=True)
+        with our_archive(tmp_path / "archive", destinations=[nobody, refuser]) as archive:
+            for number, title in enumerate(("UNKNOWN", "GONE", "REFUSES"), 1):
+                association, _ = ask(archive, request(), encoded([Reference(MR, "1.2")]), calling_ae_title=title)
+                association.abort()
+                archive.wait(partial(has_commitments, archive, number))
+    said = [one.delivered for one in archive.commitments]
+    assert said[0] == "nobody told us where UNKNOWN is"
+    assert said[1] == f"nothing listens at {nobody.peer}"
+    assert said[2] == "answered with the status 0x0110"
