@@ -1,7 +1,6 @@
 """Our C-MOVE, C-GET and commitment services with other people's requestors and destinations."""
 
 import json
-import threading
 import urllib.error
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -257,11 +256,9 @@ def test_what_was_not_negotiated_fails(made: list[Instance], tmp_path: Path, syn
 def commit_with_pynetdicom(archive: Archive, made: Sequence[Instance], extra: str) -> tuple[int, list[Any]]:
     """The status of an N-ACTION, and the reports that came over its association."""
     reports: list[Any] = []
-    told = threading.Event()
 
     def note(event: Any) -> tuple[int, None]:
         reports.append((event.event_type, event.event_information))
-        told.set()
         return 0x0000, None
 
     ae = AE(ae_title="COMMITTER")
@@ -272,7 +269,7 @@ def commit_with_pynetdicom(archive: Archive, made: Sequence[Instance], extra: st
     request.ReferencedSOPSequence = [_reference(instance.sop_instance_uid) for instance in made]
     request.ReferencedSOPSequence.append(_reference(extra))
     status, _ = association.send_n_action(request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance)
-    told.wait(20)
+    archive.wait(lambda: bool(archive.commitments))  # once it has the response to the report: then it may end
     association.release()
     return status.Status, reports
 
@@ -288,7 +285,6 @@ def test_pynetdicom_asks_for_commitment(made: list[Instance], tmp_path: Path) ->
     """What is there is committed, and what is not is named with the reason."""
     with our_archive(tmp_path, paths_of(made)) as archive:
         status, reports = commit_with_pynetdicom(archive, made, "1.2.3.99")
-        archive.wait(lambda: bool(archive.commitments))
     assert status == 0x0000
     [(event_type, report)] = reports
     assert (event_type, report.TransactionUID) == (2, "1.2.3.4")

@@ -16,9 +16,9 @@ from dicomtls.cli.retrieve_report import RetrieveReport
 from dicomtls.cli.running import Report, interruptible, run
 
 _EXAMPLES = (
-    "dicomtls get PACS@pacs.example -k StudyInstanceUID=1.2.3 --output study --ca hospital-ca.pem",
-    "dicomtls get pacs.example:11112 -k SeriesInstanceUID=1.2.3.4 --output series --ca ca.pem --json",
-    "dicomtls get localhost --level patient -k PatientID=P1 --output p1 --ca ca.pem",
+    "dicomtls get PACS@pacs -k StudyInstanceUID=1.2.3 --output in --ca ca.pem",
+    "dicomtls get pacs:11112 -k SeriesInstanceUID=1.2.3.4 --output in --ca ca.pem",
+    "dicomtls get localhost -k PatientID=P1 --output in --ca ca.pem --json",
 )
 
 

@@ -13,9 +13,9 @@ from dicomtls.cli.retrieve_report import RetrieveReport
 from dicomtls.cli.running import Report, interruptible, run
 
 _EXAMPLES = (
-    "dicomtls move PACS@pacs.example --to WS1 -k StudyInstanceUID=1.2.3 --ca hospital-ca.pem",
-    "dicomtls move pacs.example --to WS1 --receive in --ca ca.pem --cert ws1.pem -k StudyInstanceUID=1.2.3",
-    "dicomtls move pacs.example --to WS1 --level patient -k PatientID=P1 --ca ca.pem --json",
+    "dicomtls move PACS@pacs --to WS1 -k StudyInstanceUID=1.2.3 --ca ca.pem",
+    "dicomtls move pacs --to A --receive in -k PatientID=1 --ca ca.pem --cert a.pem",
+    "dicomtls move pacs --to WS1 -k SeriesInstanceUID=1.2.3.4 --ca ca.pem --json",
 )
 
 
