@@ -148,7 +148,7 @@ def test_exit_0_is_a_server_that_was_asked_to_stop(pki: PKI, tmp_path: Path, how
     with serving(tmp_path / "kept", *server_options(pki)) as running:
         result = running.stop(how=how)
     assert result.exit_status == 0
-    assert list((tmp_path / "kept").iterdir()) == []
+    assert all_files(tmp_path / "kept") == []
 
 
 MISTAKES: dict[str, tuple[Callable[[PKI], tuple[str | Path, ...]], str]] = {

@@ -279,8 +279,9 @@ def stored_files(directory: Path) -> list[Path]:
 
 
 def all_files(directory: Path) -> list[Path]:
-    """Every file, temporary ones too."""
-    return sorted(path for path in directory.rglob("*") if path.is_file())
+    """Every file of an instance, temporary ones too; those of the index are there as long as the server is."""
+    own = (".dicomtls-index", ".dicomtls-journal")
+    return sorted(path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(own))
 
 
 def ask(server: RunningServer, tls: TLSSettings | None = None) -> None:
