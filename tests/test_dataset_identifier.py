@@ -35,11 +35,13 @@ PATIENT_NAME, PATIENT_ID, STUDY_DATE, COMMENTS = 0x00100010, 0x00100020, 0x00080
 ROWS, FRAME_POINTER, STEP_SEQUENCE, SCHEDULED_MODALITY = 0x00280010, 0x00280009, 0x00400100, 0x00080060
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\\\0", exclude_categories=["Cc", "Cs"]), max_size=12)
 STRIPPED = TEXT.map(lambda text: text.strip(" ")).filter(bool)
+# One to three component groups; to pydicom a sign of equality behind the last is nothing.
+NAMES = st.lists(STRIPPED.filter(lambda text: "=" not in text), min_size=1, max_size=3).map("=".join)
 ITEM = st.fixed_dictionaries({SCHEDULED_MODALITY: st.just(Element("CS", ("CT",)))})
 IDENTIFIERS = st.fixed_dictionaries(
     {},
     optional={
-        PATIENT_NAME: st.lists(STRIPPED, max_size=3).map(lambda values: Element("PN", tuple(values))),
+        PATIENT_NAME: st.lists(NAMES, max_size=3).map(lambda values: Element("PN", tuple(values))),
         PATIENT_ID: STRIPPED.map(lambda value: Element("LO", (value,))),
         COMMENTS: STRIPPED.map(lambda value: Element("LT", (value,))),
         STUDY_DATE: st.just(Element("DA", ("20200101-20201231",))),
