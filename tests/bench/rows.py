@@ -208,7 +208,7 @@ ROWS = {
         lambda lab: indexed(lab, "small", lab.sizes.small),
     ),
     "find": Row(
-        "`serve` with {studies:,} studies of 10 instances: first match of a name with wildcards; all studies to findscu,"
+        "`serve` with {studies:,} studies of 10 instances: first match of a name with wildcards; all to findscu,"
         " whole process; peak memory",
         finding,
     ),
