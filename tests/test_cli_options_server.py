@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from dicomtls.cli.options.server import AccessOptions, FaultOptions, StorageOptions, _status
+from dicomtls.association.query import FIND_SOP_CLASSES, Model
+from dicomtls.cli.options.server import AccessOptions, FaultOptions, QueryOptions, StorageOptions, _status
 from dicomtls.cli.options.server_tls import ServerTLSOptions
 from dicomtls.errors import UsageError
 from dicomtls.scp.access import Allowed
+from dicomtls.scp.index_schema import FILE_NAME
 from dicomtls.scp.layout import DEFAULT_LAYOUT
 from dicomtls.scp.services import Faults
 from dicomtls.scp.settings import ServerSettings
@@ -124,3 +126,37 @@ def test_storage_has_the_layout_that_was_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "b").is_dir()
     usual.close()
     flat.close()
+
+
+def test_queries_are_answered_from_an_index_and_a_worklist(tmp_path: Path) -> None:
+    """Where there are such; an index is in the folder, and made at once."""
+
+    def offered(options: QueryOptions) -> set[str]:
+        index = options.index(tmp_path, durable=False, on_event=lambda _event: None)
+        try:
+            return set().union(*(offer.sop_classes for offer in options.offers(index, lambda _event: None)))
+        finally:
+            if index is not None:
+                index.close()
+
+    worklist = FIND_SOP_CLASSES[Model.WORKLIST]
+    assert offered(QueryOptions(no_index=True)) == set()
+    assert list(tmp_path.iterdir()) == []
+    assert offered(QueryOptions()) == set(FIND_SOP_CLASSES.values()) - {worklist}
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
+    assert offered(QueryOptions(no_index=True, worklist=tmp_path)) == {worklist}
+    assert offered(QueryOptions(reindex=True, worklist=tmp_path)) == set(FIND_SOP_CLASSES.values())
+
+
+def test_worklist_must_be_a_folder(tmp_path: Path) -> None:
+    """A file is none, nor is what is not there."""
+    (tmp_path / "file").touch()
+    for name in ("file", "gone"):
+        with pytest.raises(UsageError, match="not a folder"):
+            QueryOptions(worklist=tmp_path / name).offers(None, lambda _event: None)
+
+
+def test_index_is_not_built_and_left_out_at_once(tmp_path: Path) -> None:
+    """One of the two was not meant."""
+    with pytest.raises(UsageError, match="contradict"):
+        QueryOptions(no_index=True, reindex=True).index(tmp_path, durable=False, on_event=lambda _event: None)

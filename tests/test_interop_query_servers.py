@@ -47,8 +47,18 @@ EXPLICIT_VR_LE = "1.2.840.10008.1.2.1"
 COUNT = 2000
 
 # 40 patients: names in many character sets, dates that are odd, identifiers that look like patterns.
-NAMES = ["Smith^John", "SMITH^JANE", "smithers^w", "Müller^Jürgen", "Österlund^Åke", "Garcia^José^M", "O'Brien^Pat",
-         "Nobody", "A^B^C^D^E", "Wang^Xiao"]  # fmt: skip
+NAMES = [
+    "Smith^John",
+    "SMITH^JANE",
+    "smithers^w",
+    "Müller^Jürgen",
+    "Österlund^Åke",
+    "Garcia^José^M",
+    "O'Brien^Pat",
+    "Nobody",
+    "A^B^C^D^E",
+    "Wang^Xiao",
+]
 SETS = [("ISO_IR 100",), ("ISO_IR 192",), (), ("ISO_IR 192",)]
 DATES = ["19991231", "20000101", "20240229", "18991231", "", "20200615", "20201231", "20210101"]
 TIMES = ["000000", "235959", "101500.5", "0030", "", "233000"]
@@ -231,8 +241,11 @@ def test_findscu_gets_a_worklist(pki: PKI, archive: Running) -> None:
 
 def test_pynetdicom_finds_and_decodes(pki: PKI, archive: Running) -> None:
     """Names in every character set, by its own decoder."""
-    models = [StudyRootQueryRetrieveInformationModelFind, PatientRootQueryRetrieveInformationModelFind,
-              ModalityWorklistInformationFind]  # fmt: skip
+    models = [
+        StudyRootQueryRetrieveInformationModelFind,
+        PatientRootQueryRetrieveInformationModelFind,
+        ModalityWorklistInformationFind,
+    ]
     kinds = [(str(model), syntax) for model in models for syntax in (IMPLICIT_VR_LE, EXPLICIT_VR_LE)]
     asked = Dataset()
     asked.QueryRetrieveLevel, asked.PatientName, asked.StudyInstanceUID = "STUDY", "", ""
@@ -294,7 +307,7 @@ def test_same_is_found_as_by_orthanc(pki: PKI, archive: Running, rival: Orthanc)
         answers = [(level, asked, ask_us(level, asked), ask_orthanc(level, asked)) for level, asked in QUERIES]
     for level, asked, ours, theirs in answers:
         if asked.get(STUDY_DATE, "").startswith("-"):
-            theirs = [uid for uid in theirs if uid not in undated]  # noqa: PLW2901 -- corrected
+            theirs = [uid for uid in theirs if uid not in undated]  # noqa: PLW2901 -- what is to be compared
         if ours != theirs:
             differences[level, json.dumps(asked)] = (len(ours), len(theirs), ours[:3], theirs[:3])
     assert differences == {}

@@ -34,7 +34,7 @@ def rows_kept(attribute: Attribute, key: str, stored: str) -> tuple[bool, bool]:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(f"CREATE TABLE t ({attribute.keyword} TEXT, {attribute.keyword}_folded TEXT)")
         connection.execute("INSERT INTO t VALUES (?, ?)", (stored, fold_name(stored)))
-        row = connection.execute(f"SELECT 1 FROM t WHERE {found.sql}", found.parameters).fetchone()  # noqa: S608 -- ours
+        row = connection.execute(f"SELECT 1 FROM t WHERE {found.sql}", found.parameters).fetchone()  # noqa: S608 -- names of ours
     return wanted.matches((stored,) if stored else ()), row is not None
 
 

@@ -23,7 +23,7 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 def counts(connection: sqlite3.Connection) -> list[int]:
     """Rows of patients, studies, series and instances."""
     tables = ("patient", "study", "series", "instance")
-    return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608 -- ours
+    return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]  # noqa: S608 -- names of ours
 
 
 def test_every_entity_is_there_once(database: sqlite3.Connection, tmp_path: Path) -> None:

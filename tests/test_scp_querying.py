@@ -34,13 +34,19 @@ def test_models_are_those_that_there_is_something_for(tmp_path: Path) -> None:
             "find",
             "find study-root study: 1 match in 0.12 s",
         ),
-        (FindOutcome(Model.WORKLIST, None, 0xFE00, 2, 1, None), "find",
-         "find worklist: 2 matches in 1.00 s, cancelled"),
+        (
+            FindOutcome(Model.WORKLIST, None, 0xFE00, 2, 1, None),
+            "find",
+            "find worklist: 2 matches in 1.00 s, cancelled",
+        ),
         (FindOutcome(None, None, 0xC000, 0, 0, "no end"), "find-failed", "find failed: no end (0xC000)"),
-        (FindOutcome(None, None, 0xA900, 0, 0, None), "find-failed",
-         "find failed: identifier does not match SOP class (0xA900)"),
+        (
+            FindOutcome(None, None, 0xA900, 0, 0, None),
+            "find-failed",
+            "find failed: identifier does not match SOP class (0xA900)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_outcome_is_told(outcome: FindOutcome, name: str, message: str) -> None:
     """A detail where it went well, a warning else."""
     told: list[tuple[str, str, Severity]] = []

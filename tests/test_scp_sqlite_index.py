@@ -157,8 +157,9 @@ def test_database_sorts_out_nothing_that_matches(index: SQLiteIndex, asked: dict
     """What is found is what `matching` says of all studies, whatever the keys."""
     everything = keys(dict.fromkeys((PATIENT_NAME, PATIENT_ID, STUDY_DATE, STUDY_UID, MODALITIES, STUDY_INSTANCES)))
     wanted = criteria(keys(asked), fuzzy=fuzzy)
-    expected = [one for one in index.find(Query(Model.STUDY_ROOT, Level.STUDY, everything))
-                if identifier_matches(wanted, one)]  # fmt: skip
+    expected = [
+        one for one in index.find(Query(Model.STUDY_ROOT, Level.STUDY, everything)) if identifier_matches(wanted, one)
+    ]
     got = list(index.find(Query(Model.STUDY_ROOT, Level.STUDY, {**everything, **keys(asked)}, fuzzy=fuzzy)))
     assert got == expected
 
