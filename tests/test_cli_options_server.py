@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from dicomtls.association.query import FIND_SOP_CLASSES, Model
+from dicomtls.association.commitment import SOP_CLASS as COMMITMENT
+from dicomtls.association.query import FIND_SOP_CLASSES, GET_SOP_CLASSES, MOVE_SOP_CLASSES, Model
 from dicomtls.cli.options.server import AccessOptions, FaultOptions, QueryOptions, StorageOptions, _status
 from dicomtls.cli.options.server_tls import ServerTLSOptions
 from dicomtls.errors import UsageError
 from dicomtls.scp.access import Allowed
+from dicomtls.scp.destinations import Destinations
 from dicomtls.scp.index_schema import FILE_NAME
 from dicomtls.scp.layout import DEFAULT_LAYOUT
 from dicomtls.scp.services import Faults
@@ -134,7 +136,9 @@ def test_queries_are_answered_from_an_index_and_a_worklist(tmp_path: Path) -> No
     def offered(options: QueryOptions) -> set[str]:
         index = options.index(tmp_path, durable=False, on_event=lambda _event: None)
         try:
-            return set().union(*(offer.sop_classes for offer in options.offers(index, lambda _event: None)))
+            return set().union(
+                *(offer.sop_classes for offer in options.offers(index, Destinations(), lambda _event: None))
+            )
         finally:
             if index is not None:
                 index.close()
@@ -142,10 +146,11 @@ def test_queries_are_answered_from_an_index_and_a_worklist(tmp_path: Path) -> No
     worklist = FIND_SOP_CLASSES[Model.WORKLIST]
     assert offered(QueryOptions(no_index=True)) == set()
     assert list(tmp_path.iterdir()) == []
-    assert offered(QueryOptions()) == set(FIND_SOP_CLASSES.values()) - {worklist}
+    archive = {*FIND_SOP_CLASSES.values(), *MOVE_SOP_CLASSES.values(), *GET_SOP_CLASSES.values(), COMMITMENT}
+    assert offered(QueryOptions()) == archive - {worklist}
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
     assert offered(QueryOptions(no_index=True, worklist=tmp_path)) == {worklist}
-    assert offered(QueryOptions(reindex=True, worklist=tmp_path)) == set(FIND_SOP_CLASSES.values())
+    assert offered(QueryOptions(reindex=True, worklist=tmp_path)) == archive
 
 
 def test_worklist_must_be_a_folder(tmp_path: Path) -> None:
@@ -153,7 +158,7 @@ def test_worklist_must_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "gone"):
         with pytest.raises(UsageError, match="not a folder"):
-            QueryOptions(worklist=tmp_path / name).offers(None, lambda _event: None)
+            QueryOptions(worklist=tmp_path / name).offers(None, Destinations(), lambda _event: None)
 
 
 def test_index_is_not_built_and_left_out_at_once(tmp_path: Path) -> None:
