@@ -281,7 +281,8 @@ def stored_files(directory: Path) -> list[Path]:
 def all_files(directory: Path) -> list[Path]:
     """Every file of an instance, temporary ones too; those of the index are there as long as the server is."""
     own = (".dicomtls-index", ".dicomtls-journal")
-    return sorted(path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(own))
+    found = (path for path in directory.rglob("*") if path.is_file())
+    return sorted(path for path in found if not path.relative_to(directory).parts[0].startswith(own))
 
 
 def ask(server: RunningServer, tls: TLSSettings | None = None) -> None:
