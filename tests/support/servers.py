@@ -272,8 +272,15 @@ def stored_files(directory: Path) -> list[Path]:
 
 
 def all_files(directory: Path) -> list[Path]:
-    """Every file, temporary ones too."""
-    return sorted(path for path in directory.rglob("*") if path.is_file())
+    """Every file of an instance, temporary ones too; not those of the index and of its journal."""
+    return sorted(path for path in directory.rglob("*") if path.is_file() and not _OF_INDEX & {*_beginnings(path)})
+
+
+_OF_INDEX = {".dicomtls-index", ".dicomtls-journal"}
+
+
+def _beginnings(path: Path) -> Iterator[str]:
+    return ("-".join(part.partition(".sqlite")[0].split("-")[:2]) for part in path.parts)
 
 
 def ask(server: RunningServer, tls: TLSSettings | None = None) -> None:
