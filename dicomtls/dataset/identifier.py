@@ -99,7 +99,7 @@ class _Writer:
         if vr == TAG:
             return b"".join(self._tag(tag) for tag in values)  # type: ignore[arg-type]  # tags are numbers
         if vr in BINARY:
-            return b"".join(values)  # type: ignore[arg-type]  # these are bytes
+            return b"".join(values)  # type: ignore[arg-type]  # what these hold is bytes
         texts: list[str] = [*values]  # type: ignore[list-item]  # all others are text
         if vr in TEXT:
             return b"\\".join(self._sets.encode(text, is_name=vr == "PN") for text in texts)
