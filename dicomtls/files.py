@@ -10,9 +10,12 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from dicomtls.errors import MachineError, UsageError
 
+_LOCK_SECONDS = 10.0
+_LOCK_PAUSE = 0.05
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PRIVATE_MODE = 0o600
 _PUBLIC_MODE = 0o666  # less the process's umask
@@ -39,6 +42,35 @@ def machine_error(error: OSError, path: Path | str) -> MachineError:
         code="disk-full" if error.errno in _DISK_FULL else "no-permission",
         evidence={"path": str(path), "errno": errno.errorcode.get(error.errno or 0, "unknown")},
     )
+
+
+@contextmanager
+def alone_in(folder: Path, what: str) -> Iterator[None]:
+    """Be the only process of ours that changes `what` in a folder, where the system has locks for that.
+
+    Raises `UsageError` where another one keeps it for ten seconds, `MachineError`.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with machine_errors(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        deadline = monotonic() + _LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if monotonic() >= deadline:
+                    msg = f"another process has been busy with {what} in {folder} for {_LOCK_SECONDS:g} s"
+                    raise UsageError(msg, hints=("try again when it has ended",)) from None
+                sleep(_LOCK_PAUSE)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_file(path: Path, content: bytes, *, private: bool = False, force: bool = False) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.authority import certgen
 from tests.support.cases import Entry, write_cases
+from tests.support.following import bench
 from tests.support.pki import PKI, shared_pki
 
-__all__ = ["certgen"]
+__all__ = ["bench", "certgen"]
 
 # Whatever of the user's environment could change what dicomtls, OpenSSL, DCMTK or a terminal library does.
 FOREIGN_PREFIXES = ("DICOMTLS_", "_DICOMTLS_", "XDG_", "SSL_CERT_", "OPENSSL_", "CLICOLOR", "DCM", "TCP_")

@@ -369,6 +369,15 @@ def test_echo_loads_nothing_heavy(pki: PKI) -> None:
 
 
 @pytest.mark.usefixtures("_unmeasured")
+def test_probe_loads_nothing_heavy(pki: PKI) -> None:
+    """The road to one peer, as people are shown it."""
+    with pynetdicom_scp(server_context(pki)) as scp:
+        loaded = loaded_while_running("handshake-probe", scp.address, *client_options(pki))
+    assert PACKAGE in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+@pytest.mark.usefixtures("_unmeasured")
 def test_store_loads_nothing_heavy(pki: PKI, tmp_path: Path) -> None:
     """Sending a file as it is needs none of the slow packages either."""
     instance = make_instance(tmp_path / "a.dcm", pixel_bytes=1000)

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from dicomtls import files as files_module
 from dicomtls.certificates import authority as authority_module
-from dicomtls.certificates.authority import Authority, authority_files, find_issued, renewed
+from dicomtls.certificates.authority import Authority, authority_files, find_issued
 from dicomtls.certificates.building import KeyType, Purpose, common_name
 from dicomtls.certificates.bundle import load_leaf
-from dicomtls.certificates.issue import Issued, certificate_files, identity_files, make_authority
+from dicomtls.certificates.issue import Issued, identity_files, make_authority
 from dicomtls.certificates.names import general_names
 from dicomtls.certificates.record import RECORD_NAME, serial_hex
 from dicomtls.errors import CredentialError, MachineError, UsageError
+from dicomtls.files import alone_in
 from tests.support.openssl import openssl, verify
 
 KIND = KeyType.EC_P256
@@ -131,13 +133,61 @@ def test_expired_ca_issues_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             return cls(2200, 1, 1, tzinfo=tz)
 
     monkeypatch.setattr(authority_module, "datetime", Later)
-    with pytest.raises(UsageError, match="the CA is valid from"):
+    with pytest.raises(UsageError, match="the CA was valid until"):
         Authority.load(tmp_path, None)
 
 
 def answering(passphrase: bytes | None) -> Callable[[Path], bytes | None]:
     """What gives this passphrase for any file."""
     return lambda _path: passphrase
+
+
+def test_ca_of_tomorrow_issues_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is what to look at then."""
+    new_ca(tmp_path)
+
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Earlier":
+            return cls(2000, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(authority_module, "datetime", Earlier)
+    with pytest.raises(UsageError, match="not valid before") as caught:
+        Authority.load(tmp_path, None)
+    assert "clock" in caught.value.hints[0]
+    assert Authority.load(tmp_path, None, today=False).is_root
+
+
+def test_nothing_is_issued_under_the_name_of_the_ca_itself(tmp_path: Path) -> None:
+    """It would look self-signed, and its issuer would not be sent along."""
+    authority = new_ca(tmp_path, path_length=1)
+    with pytest.raises(UsageError, match="name of the CA itself"):
+        authority.issue_authority("Clinic", kind=KIND, days=10, path_length=0)
+    key = KIND.generate().public_key()
+    purposes = Purpose.BOTH.extended_key_usage
+    with pytest.raises(UsageError, match="name of the CA itself"):
+        authority.issue(authority.certificate.subject, (), purposes=purposes, key=key, days=1)
+
+
+def test_certificate_without_a_subject_is_known_by_its_names(tmp_path: Path) -> None:
+    """They are critical then (RFC 5280 section 4.2.1.6), which strict verifiers ask for; without any it is refused."""
+    authority = new_ca(tmp_path / "ca")
+    key, purposes = KIND.generate().public_key(), Purpose.BOTH.extended_key_usage
+    with pytest.raises(UsageError, match="nobody's"):
+        authority.issue(x509.Name([]), (), purposes=purposes, key=key, days=1)
+    made = authority.issue(x509.Name([]), general_names(["ct.example"]), purposes=purposes, key=key, days=1)
+    assert made.extensions.get_extension_for_class(x509.SubjectAlternativeName).critical
+    (tmp_path / "ct.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    assert verify(tmp_path / "ct.pem", "-CAfile", tmp_path / "ca" / "ca.pem").endswith("OK\n")
+
+
+def test_key_that_cannot_sign_here_is_named(tmp_path: Path) -> None:
+    """A CA of another tool, with an Ed448 key."""
+    openssl("genpkey", "-algorithm", "ed448", "-out", tmp_path / "ca.key")
+    subject = ("-subj", "/CN=Other", "-days", "9")
+    openssl("req", "-x509", "-key", tmp_path / "ca.key", *subject, "-out", tmp_path / "ca.pem")
+    with pytest.raises(UsageError, match="of a kind that cannot sign here"):
+        Authority.load(tmp_path, None)
 
 
 def test_encrypted_key_is_opened_with_its_passphrase(tmp_path: Path) -> None:
@@ -243,12 +293,9 @@ def test_processes_at_the_same_time_lose_no_line(tmp_path: Path) -> None:
 def test_lock_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that hangs with it is named after ten seconds, here fewer."""
     authority = new_ca(tmp_path / "ca")
-    monkeypatch.setattr(authority_module, "_LOCK_SECONDS", 0.1)
-    held = authority_module._lock(tmp_path / "ca")
-    assert held is not None
-    with pytest.raises(UsageError, match="another process has been busy"):
+    monkeypatch.setattr("dicomtls.files._LOCK_SECONDS", 0.1)
+    with alone_in(tmp_path / "ca", "the CA"), pytest.raises(UsageError, match="another process has been busy"):
         deliver(authority, "ct", tmp_path)
-    os.close(held)
     deliver(authority, "ct", tmp_path)
 
 
@@ -304,55 +351,13 @@ def test_certificate_is_meant_by_its_file_or_its_serial_number(tmp_path: Path) -
         find_issued(authority, "nothing.pem")
 
 
-@pytest.mark.parametrize("kind", [None, KeyType.EC_P384])
-def test_renewed_certificate_is_the_same_but_for_its_dates(tmp_path: Path, kind: KeyType | None) -> None:
-    """Subject, names and purposes; the key too, unless a new one is asked for."""
-    authority = new_ca(tmp_path)
-    old = leaf_of(authority, days=5).certificate
-    new, key = renewed(authority, old, kind=kind, days=50)
-    assert (key is None) is (kind is None)
-    assert (new.public_key() == old.public_key()) is (kind is None)
-    assert new.subject == old.subject
-    for wanted in (x509.SubjectAlternativeName, x509.ExtendedKeyUsage):
-        assert new.extensions.get_extension_for_class(wanted) == old.extensions.get_extension_for_class(wanted)
-    assert (new.not_valid_after_utc - old.not_valid_after_utc).days in (44, 45)
-    assert new.serial_number != old.serial_number
-
-
-def test_certificate_that_is_not_ours_or_was_revoked_is_not_renewed(tmp_path: Path) -> None:
-    """A compromised key must not come back; with a new key it may."""
-    authority, other = new_ca(tmp_path / "ca"), new_ca(tmp_path / "other")
-    old = deliver(authority, "ct", tmp_path).certificate
-    with pytest.raises(UsageError, match="has not issued that certificate"):
-        renewed(other, old, kind=None, days=5)
-    authority.revoke(old.serial_number, "keyCompromise")
-    for kind in (None, KIND):
-        new, _ = renewed(authority, old, kind=kind, days=5)
-        files = certificate_files(new, (), "new")
-        if kind is None:
-            with pytest.raises(UsageError, match="not to be used again"):
-                authority.deliver_again(old, new, files, tmp_path, force=False)
-        else:
-            authority.deliver_again(old, new, files, tmp_path, force=False)
-    assert len(authority.record().entries) == 2
-
-
-def test_certificate_of_a_ca_is_not_renewed(tmp_path: Path) -> None:
-    """It would come out as a device's, and nothing could be issued any more."""
-    authority = new_ca(tmp_path / "root", path_length=1)
-    below = authority.issue_authority("Radiology", kind=KIND, days=10, path_length=0)
-    for certificate in (authority.certificate, below.certificate):
-        with pytest.raises(UsageError, match="the certificate of a CA"):
-            renewed(authority, certificate, kind=None, days=5)
-
-
 @pytest.mark.parametrize("name", ["ca", "../ca/ca"])
 def test_files_of_the_ca_are_never_replaced(tmp_path: Path, name: str) -> None:
     """Not even by force: a CA's key that is lost is lost."""
     authority = new_ca(tmp_path / "ca")
     before = {path: path.read_bytes() for path in (tmp_path / "ca").iterdir()}
     issued = leaf_of(authority)
-    with pytest.raises(UsageError, match="this CA's own"):
+    with pytest.raises(UsageError, match="a CA's own"):
         authority.deliver(issued.certificate, identity_files(issued, name), tmp_path / "ca", force=True)
     assert {path: path.read_bytes() for path in (tmp_path / "ca").iterdir()} == before
 

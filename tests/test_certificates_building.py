@@ -25,7 +25,7 @@ def test_unknown_purpose_is_refused_with_the_known_ones() -> None:
     assert caught.value.hints == ("one of both, server, client",)
 
 
-@pytest.mark.parametrize(("left", "hint"), [(10, "give --days 10"), (0, "make a new CA")])
+@pytest.mark.parametrize(("left", "hint"), [(10, "give --days 10"), (0, "renew the CA first: dicomtls certgen renew")])
 def test_certificate_may_not_outlive_its_issuer(left: int, hint: str) -> None:
     """It would be worth nothing from then on; the hint says how long it may live."""
     key, name = KeyType.EC_P256.generate().public_key(), common_name("x")

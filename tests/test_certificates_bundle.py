@@ -7,9 +7,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
+from dicomtls.certificates.authority import Authority
+from dicomtls.certificates.building import dated_builder, signed, with_ca_extensions
 from dicomtls.certificates.bundle import bundle_chain, bundle_identity, load_leaf
+from dicomtls.certificates.renewing import renewed
 from dicomtls.errors import CredentialError
 from tests.support.pki import PASSPHRASE, PKI
+from tests.test_certificates_authority import KIND, leaf_of, new_ca
 
 
 def pem(*paths: Path) -> list[x509.Certificate]:
@@ -51,3 +55,29 @@ def test_leaf_is_found_in_a_chain(pki: PKI) -> None:
     """Also where it is alone, or its own issuer."""
     assert load_leaf(pki.chained.cert) == pem(pki.chained.leaf)[0]
     assert load_leaf(pki.self_signed.cert).public_bytes(Encoding.DER) == pki.self_signed.cert_der.read_bytes()
+
+
+def test_renewed_ca_takes_the_place_of_its_old_certificate(tmp_path: Path) -> None:
+    """Whichever comes first; one of another issuer, as a cross-certificate is, stays."""
+    root, other = (new_ca(tmp_path / name, path_length=1) for name in ("root", "other"))
+    old = root.issue_authority("Radiology", kind=KIND, days=10, path_length=0)
+    below = Authority(tmp_path, old.certificate, old.key, (root.certificate,))
+    leaf = leaf_of(below, days=5)
+    new = renewed(root, old.certificate, kind=None, days=20).certificate
+    builder = dated_builder(old.certificate.subject, other.certificate.subject, old.key.public_key(), 30)
+    cross = signed(with_ca_extensions(builder, 0), other.key)
+    every = {"old": old.certificate, "leaf": leaf.certificate, "new": new, "root": root.certificate, "cross": cross}
+    for name, certificate in every.items():
+        (tmp_path / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    for order in (("old", "leaf", "new", "root"), ("new", "old", "root", "leaf")):
+        made = bundle_chain([tmp_path / f"{name}.pem" for name in order], "x", der=False, passphrase=None)
+        chain = x509.load_pem_x509_certificates(made.contents["x.pem"])
+        assert chain == [leaf.certificate, new, root.certificate]
+    made = bundle_chain([tmp_path / f"{name}.pem" for name in every], "x", der=False, passphrase=None)
+    assert cross in x509.load_pem_x509_certificates(made.contents["x.pem"])
+
+
+def test_folder_is_no_leaf(tmp_path: Path) -> None:
+    """It is not searched for one."""
+    with pytest.raises(CredentialError, match="is a folder"):
+        load_leaf(tmp_path)

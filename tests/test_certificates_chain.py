@@ -1,6 +1,6 @@
 """dicomtls.certificates.chain: which certificate is the leaf, and who issued whom."""
 
-from dicomtls.certificates.chain import MAXIMUM_CHAIN, Arrangement, arrange
+from dicomtls.certificates.chain import MAXIMUM_CHAIN, Arrangement, arrange, is_signed_by
 from dicomtls.certificates.describe import describe
 from tests.support.chains import Issued, issue
 
@@ -51,3 +51,12 @@ def test_circle_ends() -> None:
     one = issue("one", issue("two"), is_ca=True)
     two = issue("two", issue("one"), is_ca=True)
     assert arranged(one, two).path == (0, 1)
+
+
+def test_signature_counts_and_not_the_name_alone() -> None:
+    """Nor is it an error if bytes are no certificate."""
+    assert is_signed_by(LEAF.der, MIDDLE.der)
+    assert not is_signed_by(LEAF.der, issue("middle", is_ca=True).der)
+    assert not is_signed_by(LEAF.der, ROOT.der)
+    assert not is_signed_by(LEAF.der, b"0")
+    assert not is_signed_by(b"", MIDDLE.der)

@@ -8,9 +8,10 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from dicomtls.certificates.chain import arrange
-from dicomtls.certificates.checks import flaws, is_weak_key, remarks, time_flaws
+from dicomtls.certificates.checks import flaws, is_weak_key, remarks, request_findings, time_flaws
 from dicomtls.certificates.describe import CertificateDescription, describe
 from dicomtls.certificates.findings import Finding, Severity
+from dicomtls.certificates.inventory import RequestDescription
 from tests.support.certificates import NOT_AFTER, make_certificate, raw_extension
 from tests.support.chains import issue
 
@@ -52,11 +53,11 @@ def test_purpose_is_a_flaw_only_where_one_is_asked_for() -> None:
     assert codes(flaws(one, [0], purpose="client", now=NOW)) == ["wrong-purpose"]
 
 
-def test_issuer_that_is_no_ca_is_a_flaw() -> None:
-    """The leaf itself need be none."""
-    root = issue("root")
-    chain = [describe(issue("leaf", root).der), describe(root.der)]
-    assert codes(flaws(chain, [0, 1], purpose=None, now=datetime.now(UTC))) == ["invalid-ca"]
+def test_request_must_be_signed_with_its_own_key() -> None:
+    """That is all that it proves."""
+    good = RequestDescription("CN=x", (), "EC", 256, signature_valid=True)
+    assert codes(request_findings([good])) == []
+    assert codes(request_findings([replace(good, signature_valid=False)])) == ["bad-signature"]
 
 
 def test_good_certificate_gets_no_remark() -> None:
@@ -80,6 +81,9 @@ def test_order_and_strangers_are_remarked() -> None:
     leaf, stranger = issue("leaf", root), issue("stranger", is_ca=True)
     assert remarked(leaf.der, root.der) == []
     assert "wrong-order" in remarked(root.der, leaf.der)
+    certificates = [describe(one.der) for one in (root, leaf)]
+    (order,) = (one for one in remarks(certificates, arrange(certificates)) if one.code == "wrong-order")
+    assert "the leaf is certificate 2" in order.message
     assert "not-in-chain" in remarked(leaf.der, root.der, stranger.der)
 
 

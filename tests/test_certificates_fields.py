@@ -5,7 +5,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -20,8 +20,11 @@ from dicomtls.certificates import fields
 from dicomtls.certificates.der import DERError
 from dicomtls.certificates.fields import (
     CertificateFields,
+    days_left,
     object_identifier,
+    path_length,
     permits_client,
+    permits_issuing_for,
     permits_server,
     spki_sha256,
     validity,
@@ -88,6 +91,25 @@ def test_malformed_purposes_permit_nothing(value: bytes) -> None:
     der = make_certificate(raw_extension(fields.EXTENDED_KEY_USAGE, value))
     assert not permits_server(der)
     assert not permits_client(der)
+    assert not permits_issuing_for(der, "server")
+
+
+def test_authority_is_held_to_its_extended_key_usage_alone() -> None:
+    """Its key usage is for signing certificates, not for a role."""
+    der = make_certificate(x509.ExtendedKeyUsage([SERVER]), key_usage("key_cert_sign"))
+    assert permits_issuing_for(der, "server")
+    assert not permits_issuing_for(der, "client")
+    assert permits_issuing_for(make_certificate(), "client")
+
+
+@pytest.mark.parametrize("length", [None, 0, 3, 200])
+def test_path_length_is_read(length: int | None) -> None:
+    """Also one that takes a second byte; what is no SEQUENCE has none that could be read."""
+    der = make_certificate(x509.BasicConstraints(ca=True, path_length=length))
+    assert path_length(CertificateFields.parse(der)) == length
+    broken = make_certificate(raw_extension(fields.BASIC_CONSTRAINTS, b"\x04\x00"))
+    with pytest.raises(DERError):
+        path_length(CertificateFields.parse(broken))
 
 
 def test_repeated_extension_permits_nothing() -> None:
@@ -116,6 +138,15 @@ def test_validity_is_read_in_both_forms(not_before: datetime, not_after: datetim
     """UTCTime turns the century at 50, GeneralizedTime has four digits."""
     der = make_certificate(not_before=not_before, not_after=not_after)
     assert validity(der) == (not_before, not_after)
+
+
+def test_days_left_are_those_of_the_first_to_end() -> None:
+    """Whole days, negative once it has ended."""
+    now = datetime.now(UTC)
+    soon, later, over = (make_certificate(not_after=now + timedelta(days=days, hours=1)) for days in (5, 50, -2))
+    assert (days_left([later, soon]), days_left([later]), days_left([over, soon])) == (5, 50, -2)
+    with pytest.raises(CredentialError):
+        days_left([later, b"junk"])
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,14 @@
 import os
 import tempfile
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +55,38 @@ def test_each_kind_is_known_by_its_content(files: OpenSSLFiles, tmp_path: Path) 
     chain = tmp_path / "chain.pem"
     chain.write_bytes(b"text\n" + issue("one").pem + b"between\n" + issue("two").pem)
     assert (take_inventory(chain, None).kind, len(take_inventory(chain, None).certificates)) == ("chain", 2)
+
+
+def test_names_of_a_request_are_readable_whatever_their_kind(tmp_path: Path) -> None:
+    """As they are written elsewhere, and not as Python shows its objects."""
+    number = x509.ObjectIdentifier("2.25.1")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "leaf")])
+    names: list[x509.GeneralName] = [
+        x509.DNSName("localhost"),
+        x509.IPAddress(ip_address("127.0.0.1")),
+        x509.DirectoryName(subject),
+        x509.RegisteredID(number),
+        x509.OtherName(number, b"\x05\x00"),
+    ]
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    path = tmp_path / "request.csr"
+    path.write_bytes(builder.sign(issue("key").key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    (request,) = take_inventory(path, None).requests
+    assert request.names == ("localhost", "127.0.0.1", "CN=leaf", "2.25.1", "2.25.1")
+
+
+def test_signature_of_a_list_is_checked_with_the_keys_of_its_namesakes(tmp_path: Path) -> None:
+    """One of them is enough; without any, nothing can be said."""
+    root, namesake, other = (issue(name, is_ca=True) for name in ("root", "root", "other"))
+    path = tmp_path / "crl.pem"
+    path.write_bytes(crl(root))
+    (one,) = take_inventory(path, None).crls
+    assert one.is_signed_by([namesake.der, root.der]) is True
+    assert one.is_signed_by([namesake.der, other.der]) is False
+    assert one.is_signed_by([other.der]) is None
+    assert one.is_signed_by([]) is None
+    assert "der=" not in repr(one)
 
 
 def test_revocation_list_is_described(tmp_path: Path) -> None:

@@ -78,3 +78,11 @@ def test_revocation_is_noted_once() -> None:
         revoked.with_revoked(2, "superseded")
     with pytest.raises(UsageError, match="no record of a certificate with the serial number 03"):
         revoked.with_revoked(3, "superseded")
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "\u00b2", "9" * 5000])
+def test_damaged_number_of_the_last_list_is_not_passed_over(number: str) -> None:
+    """The next list would have a lower one, and be taken for an old one."""
+    assert Record.parse(b"# crl 7\n", "issued.txt").crl_number == 7
+    with pytest.raises(CredentialError, match=r"line 1 of issued\.txt is no number of a list"):
+        Record.parse(f"# crl {number}\n".encode(), "issued.txt")

@@ -38,7 +38,7 @@ def test_what_else_a_request_asks_for_is_named(tmp_path: Path) -> None:
     )
     found = load_request(tmp_path / "ct.csr")
     assert found.names == (x509.DNSName("ct.example"),)
-    assert found.ignored == ("basicConstraints", "alternative names of other kinds")
+    assert found.ignored == ("basicConstraints", "alternative names that no peer would look for")
 
 
 def test_request_signed_with_another_key_is_refused(tmp_path: Path) -> None:
@@ -101,3 +101,17 @@ def test_damaged_request_raises_only_our_errors(
     except DicomTLSError:
         return
     assert bytes(data) == _REQUEST
+
+
+def test_names_that_no_peer_would_look_for_are_left_out(tmp_path: Path) -> None:
+    """And said to be: what a hostile device asks for is not signed unseen."""
+    good = general_names(["ct.example", "*.example", "192.0.2.7", "CT_2"])
+    bad = [x509.DNSName(text) for text in ("192.0.2.8", "", "*", "a b", "good.example\0.evil", "x@example", ".example")]
+    bad += [x509.UniformResourceIdentifier("nothing"), x509.RFC822Name("ct@example")]  # type: ignore[list-item]  # any name
+    path = tmp_path / "ct.csr"
+    path.write_bytes(make_request(common_name("ct"), [*good, *bad, *good], KeyType.EC_P256.generate()))
+    found = load_request(path)
+    assert found.names == tuple(good)
+    assert found.ignored == ("alternative names that no peer would look for",)
+    path.write_bytes(make_request(common_name("ct"), good, KeyType.EC_P256.generate()))
+    assert load_request(path).ignored == ()

@@ -72,6 +72,8 @@ def test_mistake_on_the_command_line_is_said_in_our_own_form(
         (["echo", "h", "--max-pdu", "1", "--json"], "echo"),
         (["certgen", "pki", "--json"], "certgen"),
         (["echo", "h", "--quiet", "--verbose", "--json"], "echo"),
+        (["handshake-probe", "h", "--nix", "--format", "json"], "handshake-probe"),
+        (["handshake-probe", "h", "--nix", "--format=json"], "handshake-probe"),
     ],
 )
 def test_usage_error_with_json_still_writes_a_document(

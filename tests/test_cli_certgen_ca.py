@@ -30,6 +30,17 @@ def test_ca_below_another_is_recorded_there(certgen: Certgen, tmp_path: Path) ->
     assert verify(tmp_path / "ct.pem", "-CAfile", root / "ca.pem", "-untrusted", tmp_path / "ct.pem").endswith("OK\n")
 
 
+def test_lifetime_that_was_not_asked_for_ends_with_the_ca_above(certgen: Certgen, tmp_path: Path) -> None:
+    """A default must not fail: neither a CA's below one made just now, nor a device's below an old one."""
+    root, below = tmp_path / "root", tmp_path / "below"
+    certgen.run("ca", "--name", "Clinic", "--out", root, "--key-type", EC, "--path-length", "1", "--days", "400")
+    assert "398 days" in certgen.run("ca", "--name", "Radiology", "--ca-dir", root, "--out", below, "--key-type", EC)
+    said = certgen.run("issue", "--ca-dir", below, "--name", "ct", "--host", "ct", "--out", tmp_path, "--key-type", EC)
+    assert "397 days" in said
+    certgen.run("request", "--name", "mr", "--host", "mr", "--out", tmp_path, "--key-type", EC)
+    assert "397 days" in certgen.run("sign", tmp_path / "mr.csr", "--ca-dir", below, "--out", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

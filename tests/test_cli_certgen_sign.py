@@ -48,7 +48,45 @@ def test_request_without_names_is_signed_with_a_word_of_warning(certgen: Certgen
     """A client's needs none."""
     certgen.run("request", "--name", "dev", "--out", certgen.directory, "--key-type", EC)
     base = ("sign", certgen.directory / "dev.csr", "--ca-dir", certgen.ca, "--out", certgen.directory)
-    assert "it has no names" in certgen.run(*base)
+    assert "it has no DNS name and no address" in certgen.run(*base)
+    assert "no DNS name" not in certgen.run(*base, "--purpose", "client", "--force")
+
+
+def test_uri_is_put_in_too(requested: Certgen) -> None:
+    """As at issue; alone it takes the place of the requested names, and a server without any is warned of."""
+    folder = requested.directory
+    base = ("sign", folder / "dev.csr", "--ca-dir", requested.ca, "--out", folder, "--uri", "urn:oid:1.2.3")
+    assert "it has no DNS name and no address" in requested.run(*base)
+    requested.run(*base, "--host", "dev.example", "--force")
+    text = openssl("x509", "-in", folder / "dev.pem", "-noout", "-text").stdout
+    assert "DNS:dev.example, URI:urn:oid:1.2.3" in text
+    assert "not a URI" in requested.run(*base[:-1], "nothing", "--force", status=2)
+
+
+def test_lines_to_type_have_a_word_for_the_key_that_only_the_device_has(requested: Certgen) -> None:
+    """For a server and a client."""
+    folder = requested.directory
+    base = ("sign", folder / "dev.csr", "--ca-dir", requested.ca, "--out", folder)
+    said = requested.run(*base)
+    assert "in a file that is called KEY here" in said
+    assert f"storescp +tls KEY {folder}/dev.pem +cf {requested.ca}/ca.pem +cs" in said
+    assert "dicomtls echo PEER" in requested.run(*base, "--purpose", "client", "--force")
+
+
+def test_request_with_two_extensions_of_a_kind_is_damaged(certgen: Certgen) -> None:
+    """No traceback."""
+    path = certgen.directory / "twice.csr"
+    key = certgen.directory / "k.pem"
+    openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", key)
+    (certgen.directory / "cnf").write_text(
+        "[req]\nprompt=no\ndistinguished_name=dn\nreq_extensions=x\n[dn]\nCN=x\n"
+        "[x]\n1.2.3.4=ASN1:NULL\n1.2.3.5=ASN1:NULL\n"
+    )
+    openssl("req", "-new", "-key", key, "-config", certgen.directory / "cnf", "-outform", "DER", "-out", path)
+    path.write_bytes(path.read_bytes().replace(bytes.fromhex("06032a0305"), bytes.fromhex("06032a0304")))
+    openssl("req", "-in", path, "-inform", "DER", "-noout", "-text")
+    said = certgen.run("sign", path, "--ca-dir", certgen.ca, status=2)
+    assert "cannot be read" in said or "signature" in said
 
 
 def test_what_is_no_request_is_refused(certgen: Certgen) -> None:

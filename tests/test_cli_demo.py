@@ -47,17 +47,18 @@ def test_demo_shows_both_sides_and_leaves_nothing_behind(temporary: Path) -> Non
     result = run_dicomtls("demo", timeout=LONGEST_SECONDS)
     assert (result.exit_status, result.stderr) == (0, "")
     steps = re.findall(r"^(\d)\. ", result.stdout, re.MULTILINE)
-    assert steps == [str(number) for number in range(1, 9)]
+    assert steps == [str(number) for number in range(1, 10)]
     typed = re.findall(r"^  \$ dicomtls ([\w-]+) ", result.stdout, re.MULTILINE)
-    assert typed == ["certgen", "serve", "echo", "store", "echo", "echo", "inspect-cert"]
+    assert typed == ["certgen", "serve", "echo", "handshake-probe", "store", "echo", "echo", "inspect-cert"]
     for said in (
         "  success (0x0000), TLSv1.3, ",
+        "  client authentication: required, ours was taken\n",
         "  20 stored, ",
         "  dicomtls: error: the peer requires a client certificate, and we sent none\n",
         "whom we do not trust\n",
         "  nothing wrong was found\n",
         "association accepted, TLSv1.3, client ",
-        "warning: the client sent no certificate, and we require one\n",
+        "no certificate, and we require one; it calls us localhost [client-certificate-required by us]; hint: ",
         "\nAll of it worked.\n",
     ):
         assert said in result.stdout
@@ -73,13 +74,14 @@ def test_document_has_the_steps(temporary: Path) -> None:
         ("certgen", 0),
         ("serve", None),
         ("echo", 0),
+        ("handshake-probe", 0),
         ("store", 0),
         ("echo", 4),
         ("echo", 4),
         ("inspect-cert", 0),
     ]
     assert all(step["shows"] for step in written["steps"])
-    assert written["steps"][3]["output"][0].startswith("20 stored, ")
+    assert written["steps"][4]["output"][0].startswith("20 stored, ")
     assert leftovers(temporary) == []
 
 

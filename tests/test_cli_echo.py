@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+import ssl
 from pathlib import Path
 
 from pynetdicom import evt
@@ -80,9 +81,25 @@ def test_log_tells_the_stages_and_the_profile(pki: PKI) -> None:
     with pynetdicom_scp(server_context(pki)) as scp:
         result = echo(pki, scp.address, "-v")
     assert "dicomtls: info: profile: BCP 195 RFC 8996, 9325" in result.stderr
-    assert re.search(
-        r"info: resolve [\d.]+ ms, connect [\d.]+ ms, handshake [\d.]+ ms, associate [\d.]+ ms, total", result.stderr
+    stages = [line for line in result.stderr.splitlines() if line.endswith(" ms)")]
+    expected = (
+        r"name: 127\.0\.0\.1",
+        rf"tcp: {scp.address}",
+        r"tls: TLSv1\.3, TLS_AES_256_GCM_SHA384, \S+, peer localhost, verified, \d+ days left, client certificate sent",
+        r"association: DICOMTLS to ANY-SCP",
     )
+    assert len(stages) == len(expected)
+    for line, pattern in zip(stages, expected, strict=True):
+        assert re.fullmatch(rf"dicomtls: info: {pattern} \(\d+\.\d ms\)", line), line
+
+
+def test_log_tells_where_a_failure_came(pki: PKI) -> None:
+    """The last stage that was begun is the one that failed."""
+    with pynetdicom_scp() as scp:
+        result = run_dicomtls("echo", scp.address, "--ca", pki.ca, "-v", "--no-follow-up")
+    [name, tcp, tls] = [line for line in result.stderr.splitlines() if line.endswith(" ms)")]
+    assert "failed" not in name + tcp
+    assert tls.startswith("dicomtls: info: tls: failed, no handshake (")
 
 
 def test_quiet_success_says_nothing(pki: PKI) -> None:
@@ -116,6 +133,18 @@ def test_certificate_that_ends_soon_is_a_warning(pki: PKI) -> None:
         calm = echo(pki, scp.address, "--warn-days", "0")
     assert re.fullmatch(r"dicomtls: warning: the peer's certificate has \d+ days left\n", result.stderr)
     assert (result.exit_status, calm.exit_status, calm.stderr) == (0, 0, "")
+
+
+def test_own_certificate_that_ends_soon_is_a_warning(pki: PKI) -> None:
+    """The commonest outage is announced by the connections before it, where the certificate was asked for."""
+    own = ("--cert", pki.expiring.cert, "--key", pki.expiring.key)
+    with pynetdicom_scp(server_context(pki)) as scp:
+        result = run_dicomtls("echo", scp.address, "--ca", pki.ca, *own)
+        calm = run_dicomtls("echo", scp.address, "--ca", pki.ca, *own, "--warn-days", "0")
+    with pynetdicom_scp(server_context(pki, client_auth=ssl.CERT_NONE)) as scp:
+        not_asked = run_dicomtls("echo", scp.address, "--ca", pki.ca, *own)
+    assert re.fullmatch(r"dicomtls: warning: our certificate has \d+ days left\n", result.stderr)
+    assert (result.exit_status, calm.exit_status, calm.stderr, not_asked.stderr) == (0, 0, "", "")
 
 
 def test_relaxation_is_said_on_every_run(pki: PKI) -> None:

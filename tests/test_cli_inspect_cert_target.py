@@ -9,7 +9,9 @@ import pytest
 
 from dicomtls.certificates.load import load_certificates
 from dicomtls.cli.app import main
+from tests.support.chains import issue
 from tests.support.cli import Running, serving
+from tests.support.faults import crl
 from tests.support.pki import PKI
 
 
@@ -56,6 +58,41 @@ def test_file_wins_over_a_peer(pki: PKI, tmp_path: Path, monkeypatch: pytest.Mon
     assert main(["inspect-cert", "localhost", "--save", "x"]) == 2
 
 
+def test_list_and_request_are_told_before_what_is_wrong_with_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose name a list bears must have signed it, and a request its own key; without --ca that is not checked."""
+    root, other = issue("root", is_ca=True), issue("root", is_ca=True)
+    for name, content in (("list.pem", crl(root)), ("root.pem", root.pem), ("other.pem", other.pem)):
+        (tmp_path / name).write_bytes(content)
+    target = str(tmp_path / "list.pem")
+    for ca, status, last in (
+        (("--ca", "root.pem"), 0, "nothing wrong was found"),
+        (("--ca", "other.pem"), 1, "[bad-signature]"),
+        ((), 0, "not checked: signature of the revocation list of CN=root"),
+    ):
+        options = [str(tmp_path / one) if one.endswith("pem") else one for one in ca]
+        assert main(["inspect-cert", target, *options]) == status
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0] == f"{target}:"
+        assert any(last in line for line in lines[-3:])
+
+
+def test_list_beside_a_certificate_is_judged_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file may hold both."""
+    root = issue("root", is_ca=True)
+    path = tmp_path / "both.pem"
+    path.write_bytes(root.pem + crl(root, expired=True))
+    assert main(["inspect-cert", str(path)]) == 1
+    assert "[crl-expired]" in capsys.readouterr().out
+
+
+def test_empty_target_is_not_this_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a variable of a script that is not set would have it."""
+    assert main(["inspect-cert", ""]) == 2
+    assert "the target is empty" in capsys.readouterr().err
+
+
 def test_what_is_no_file_and_no_peer_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """A missing file is not looked up as a host; nobody listens on port 0, or where nothing is."""
     assert main(["inspect-cert", "missing.pem"]) == 2
@@ -82,6 +119,16 @@ def test_folder_is_a_table_by_days_left(pki: PKI, tmp_path: Path, capsys: pytest
     assert [Path(one["path"]).name for one in written["certificates"]] == ["expired.pem", "server.pem"]
     (error,) = [one for one in written["findings"] if one["severity"] == "error"]
     assert (error["code"], error["certificate"]) == ("expired", 0)
+
+
+@pytest.mark.parametrize("option", ["--ca", "--key", "--crl"])
+def test_option_that_cannot_be_read_is_not_blamed_on_the_folder(
+    option: str, pki: PKI, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has certificates; what is said is which other file is missing."""
+    (tmp_path / "server.pem").write_bytes(pki.server.cert.read_bytes())
+    assert main(["inspect-cert", str(tmp_path), option, "missing"]) == 2
+    assert "cannot read missing" in capsys.readouterr().err
 
 
 def test_key_without_a_certificate_is_refused(pki: PKI) -> None:

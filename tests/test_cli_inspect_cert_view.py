@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from dicomtls.certificates.describe import describe
 from dicomtls.certificates.findings import Finding, Severity
@@ -58,12 +59,13 @@ def test_other_contents_are_shown() -> None:
             KeyDescription(None, None, encrypted=True, spki_sha256=None),
         ),
         (RequestDescription("CN=x", (), "EC", 256, signature_valid=True),),
-        (CRLDescription("CN=ca", None, None, None, 1),),
+        (CRLDescription("CN=ca", None, datetime(2026, 1, 2, tzinfo=UTC), None, 1, b""),),
     )
     shown = text(other_lines(inventory))
     assert "private key: RSA 2048" in shown
-    assert "private key: not opened: no passphrase, encrypted" in shown
+    assert "private key: encrypted, and not opened: give --passphrase-file PATH or --passphrase-env NAME" in shown
     assert "  signature  valid" in shown
+    assert "  updated    2026-01-02 00:00:00 UTC, next (not said)" in shown
     assert "  revoked    1 certificate" in shown
 
 

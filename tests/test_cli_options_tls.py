@@ -47,6 +47,7 @@ def test_client_options_become_settings() -> None:
         "verify_name": False,
         "insecure": False,
         "pins": (),
+        "remember": None,
         "crl": (A,),
         "keylog": B,
         "alpn": False,

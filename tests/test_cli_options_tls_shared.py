@@ -13,7 +13,7 @@ RETIRED = (
     "--profile bcp195-2015 is retired: BCP 195 TLS Secure Transport Connection Profile (PS3.15 B.9, retired);"
     " DCMTK calls this one bcp195"
 )
-CLIENT_ONLY = {"server_name", "no_verify_name", "insecure", "pin", "no_sni"}
+CLIENT_ONLY = {"server_name", "no_verify_name", "insecure", "pin", "no_sni", "no_follow_up", "trust_on_first_use"}
 
 
 def test_server_has_the_clients_options_but_for_those_about_whom_to_trust() -> None:

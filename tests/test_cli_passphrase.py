@@ -119,3 +119,20 @@ def test_new_passphrase_is_typed_twice(
     monkeypatch.setattr("getpass.getpass", lambda _: typed.pop(0))
     with pytest.raises(UsageError, match=error):
         ask_twice()
+
+
+@pytest.mark.parametrize(
+    ("ending", "error"), [(EOFError, UsageError), (UnicodeError, UsageError), (KeyboardInterrupt, None)]
+)
+@pytest.mark.usefixtures("prompts")
+def test_whatever_ends_the_question_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, ending: type[BaseException], error: type[UsageError] | None
+) -> None:
+    """Ctrl-D, a terminal in another encoding; Ctrl-C goes on up, to end the program with its own status."""
+
+    def end(_prompt: str) -> str:
+        raise ending
+
+    monkeypatch.setattr("getpass.getpass", end)
+    with pytest.raises(error or ending):
+        ask_twice()

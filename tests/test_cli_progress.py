@@ -9,7 +9,7 @@ import pytest
 
 from dicomtls.cli import progress as module
 from dicomtls.cli.output import Output
-from dicomtls.cli.progress import progress
+from dicomtls.cli.progress import PeerCount, progress
 from tests.support.cli import dicomtls_environment
 
 
@@ -65,6 +65,42 @@ def test_bar_moves_within_an_instance(use_terminal: Callable[[], Terminal]) -> N
         shown.sending(3_000_000)
         shown._bar.refresh()
         assert "4.0/4.0 MB" in terminal.getvalue()
+
+
+def test_bar_of_many_peers_counts_those_that_failed(use_terminal: Callable[[], Terminal]) -> None:
+    """How many of how many, and how many failed; the line is cleared at the end."""
+    terminal = use_terminal()
+    bar = PeerCount(Output("handshake-probe"), peers=3)
+    bar.advance(has_failed=False)
+    bar.advance(has_failed=True)
+    assert bar._bar is not None
+    bar._bar.refresh()
+    bar.close()
+    assert "2/3" in terminal.getvalue()
+    assert "1 failed" in terminal.getvalue()
+    assert terminal.getvalue().endswith("\x1b[2K")
+
+
+def test_bar_of_many_peers_appears_before_the_first_is_done(use_terminal: Callable[[], Terminal]) -> None:
+    """A silent one must not look like a program that hangs; once closed no bar appears any more."""
+    terminal = use_terminal()
+    bar = PeerCount(Output("handshake-probe"), peers=3)
+    assert bar._timer is not None
+    bar._timer.join(20)
+    bar.close()
+    assert "0/3" in terminal.getvalue()
+    shown = terminal.getvalue()
+    bar.advance(has_failed=False)
+    assert terminal.getvalue() == shown
+
+
+def test_one_peer_has_no_bar(use_terminal: Callable[[], Terminal]) -> None:
+    """There is nothing to count."""
+    terminal = use_terminal()
+    bar = PeerCount(Output("handshake-probe"), peers=1)
+    bar.advance(has_failed=True)
+    bar.close()
+    assert terminal.getvalue() == ""
 
 
 @pytest.mark.parametrize("output", [Output("store", quiet=True), Output("store", json=True)])

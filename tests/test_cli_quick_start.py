@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dicomtls.cli.quick_start import lines_for_identity, lines_to_type
+from dicomtls.certificates.authority import Authority
+from dicomtls.certificates.building import KeyType, Purpose, common_name
+from dicomtls.certificates.issue import make_authority
+from dicomtls.certificates.names import general_names
+from dicomtls.cli.quick_start import UNKNOWN_KEY, lines_for_certificate, lines_for_identity, lines_to_type
 from dicomtls.cli.text import render
 
 
@@ -55,17 +59,37 @@ def test_dcmtk_is_given_the_suite_that_it_lacks_for_ec_keys() -> None:
     assert all("+cs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" in line for line in dcmtk)
 
 
-@pytest.mark.parametrize(("host", "own"), [("pacs", "storescp"), (None, "storescu")])
-def test_lines_for_one_identity_are_those_of_its_side(host: str | None, own: str) -> None:
+@pytest.mark.parametrize(("is_server", "own"), [(True, "storescp"), (False, "storescu")])
+def test_lines_for_one_identity_are_those_of_its_side(own: str, *, is_server: bool) -> None:
     """A server's for all four, a client's for those that call."""
-    made = lines_for_identity(Path("d"), "ct", Path("pki/ca.pem"), host=host, key_type="ec:p256", encrypted=False)
+    base = (Path("d"), "ct", Path("pki/ca.pem"))
+    made = lines_for_identity(*base, is_server=is_server, key_type="ec:p256", encrypted=False)
     lines = [render(line, colour=False).strip() for line in made]
     assert any(line.startswith(f"{own} ") and "--key-store d/ct.p12" in line for line in lines)
     assert any(line.startswith("keytool -importcert") and "-file pki/ca.pem" in line for line in lines)
-    program = "storescp" if host else "echoscu"
+    program = "storescp" if is_server else "echoscu"
     suite = "+cs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
     assert any(line.startswith(f"{program} +tls d/ct.key d/ct.pem +cf pki/ca.pem {suite}") for line in lines)
     assert any(str(Path("pki/ca.pem").absolute()) in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "program"), [(Purpose.BOTH, "storescp"), (Purpose.SERVER, "storescp"), (Purpose.CLIENT, "echoscu")]
+)
+def test_lines_for_a_certificate_follow_from_what_stands_in_it(purpose: Purpose, program: str) -> None:
+    """Its purpose and its kind of key; its own key's file, or a word that stands for it; how its archive is made."""
+    ca = make_authority("Clinic", kind=KeyType.EC_P256)
+    authority = Authority(Path(), ca.certificate, ca.key)
+    names = general_names(["ct.example"])
+    made = authority.issue_identity(common_name("ct"), names, purpose=purpose, kind=KeyType.EC_P256, days=9)
+    for key, shown in ((UNKNOWN_KEY, "KEY"), (Path("k/ct.key"), str(Path("k/ct.key").absolute()))):
+        found = lines_for_certificate(Path("d"), "ct", Path("ca.pem"), made.der, key=key, encrypted=False)
+        lines = [render(line, colour=False).strip() for line in found]
+        assert any(line.startswith(f"{program} +tls {key} d/ct.pem +cf ca.pem +cs TLS_ECDHE_ECDSA") for line in lines)
+        assert f'"DicomTlsPrivateKey": "{shown}",' in lines
+        bundle = f"dicomtls certgen bundle d/ct.pem --key {key} --pkcs12 --ask-passphrase --name ct --out d/java"
+        assert bundle in lines
+        assert any("--key-store d/java/ct.p12" in line for line in lines)
 
 
 def test_lines_for_a_pki_have_dcm4che_too() -> None:

@@ -99,8 +99,15 @@ def test_events_are_objects_on_stdout_with_json(pki: PKI, tmp_path: Path) -> Non
         result = server.stop()
     events = result.json_lines()
     names = [event["event"] for event in events]
-    assert names == ["listening", "association-accepted", "stored", "association-released", "stopped"]
-    listening, accepted, stored, released, _ = events
+    assert names == [
+        "listening",
+        "handshake-done",
+        "association-accepted",
+        "stored",
+        "association-released",
+        "stopped",
+    ]
+    listening, _, accepted, stored, released, _ = events
     assert (listening["host"], listening["port"], listening["fingerprint_sha256"]) == (server.host, server.port, None)
     assert (accepted["calling_aet"], accepted["client"]) == ("DICOMTLS", "CN=client")
     assert (stored["sop_instance_uid"], stored["is_new"]) == (sent.sop_instance_uid, True)
@@ -134,7 +141,10 @@ def test_quiet_server_logs_only_what_went_wrong(pki: PKI, tmp_path: Path) -> Non
         server.wait_for_log("warning")
         result = server.stop()
     assert result.stdout == ""
-    assert re.fullmatch(rf"{TIME} #2 \S+: warning: the client sent no certificate, and we require one\n", result.stderr)
+    warning = (
+        r"warning: the client sent no certificate, and we require one \[client-certificate-required by us\]; hint: .*"
+    )
+    assert re.fullmatch(rf"{TIME} #2 \S+: {warning}\n", result.stderr)
 
 
 def test_certificates_of_clients_are_optional_where_that_is_said(pki: PKI, tmp_path: Path) -> None:

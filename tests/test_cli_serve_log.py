@@ -10,6 +10,7 @@ import pytest
 
 from dicomtls.cli.output import Output
 from dicomtls.cli.serve_log import Log
+from dicomtls.errors import By
 from dicomtls.scp.events import Event, Severity
 
 EVENT = Event("association-accepted", "association accepted", peer="192.0.2.1:4711 CT1", association=3)
@@ -67,6 +68,27 @@ def test_json_line_has_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
         "path": "a",
         "is_new": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("by", "hints", "expected"),
+    [
+        (By.US, ["do this", "or that"], "no [expired by us]; hint: do this"),
+        (By.PEER, ["do this"], "no [expired by the client]; hint: do this"),
+        (By.NEITHER, [], "no [expired]"),
+    ],
+)
+def test_failure_has_its_code_who_refused_and_one_hint(
+    by: By, hints: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the line for people; JSON has all hints. What is no failure has none of it."""
+    event = Event("x", "no", Severity.WARNING, facts={"code": "expired", "by": by, "hints": hints})
+    [line] = written(capsys, event)
+    assert line.endswith(f"warning: {expected}")
+    [document] = map(json.loads, written(capsys, event, as_json=True))
+    assert (document["code"], document["by"], document["hints"]) == ("expired", by, hints)
+    [plain] = written(capsys, Event("x", "no", Severity.WARNING))
+    assert plain.endswith("warning: no")
 
 
 def test_hostile_text_is_shown_harmless(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,18 @@ def test_folder_arrives_and_one_line_says_so(pki: PKI, tmp_path: Path) -> None:
         assert received[instance.sop_instance_uid].transfer_syntax == instance.transfer_syntax
 
 
+def test_own_certificate_that_ends_soon_is_a_warning(pki: PKI, tmp_path: Path) -> None:
+    """Beside the peer's; everything is stored all the same."""
+    make_instances(tmp_path, 1, pixel_bytes=SMALL)
+    options = ("--ca", pki.ca, "--cert", pki.expiring.cert, "--key", pki.expiring.key)
+    with pynetdicom_scp(server_context(pki, pki.expiring)) as scp:
+        result = run_dicomtls("store", scp.address, tmp_path, *options)
+        calm = run_dicomtls("store", scp.address, tmp_path, *options, "--warn-days", "0")
+    days = r"certificate has \d+ days left\n"
+    assert re.fullmatch(rf"dicomtls: warning: the peer's {days}dicomtls: warning: our {days}", result.stderr)
+    assert (result.exit_status, calm.exit_status, calm.stderr) == (0, 0, "")
+
+
 def test_document_says_what_was_sent_and_what_was_skipped(pki: PKI, tmp_path: Path) -> None:
     """The keys of the contract beside those that all commands share; a file that is no DICOM fails nothing."""
     make_instances(tmp_path / "study", 2, pixel_bytes=SMALL)

@@ -240,6 +240,7 @@ def test_verify_code_has_its_code(verify_code: int, code: str, role: str) -> Non
         ("NO_SHARED_CIPHER", "no-shared-cipher"),
         ("NO_CIPHERS_AVAILABLE", "no-shared-cipher"),
         ("UNSUPPORTED_PROTOCOL", "no-shared-protocol"),
+        ("UNKNOWN_PROTOCOL", "no-shared-protocol"),
         ("NO_PROTOCOLS_AVAILABLE", "no-shared-protocol"),
         ("WRONG_SSL_VERSION", "no-shared-protocol"),
         ("VERSION_TOO_LOW", "no-shared-protocol"),

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from dicomtls.certificates.describe import describe
 from dicomtls.certificates.load import load_certificates
 from dicomtls.diagnosis.inspection import Expectation, Inspection, inspect_certificates
 from dicomtls.tls import ClientAuth, TLSSettings
+from tests.support.chains import issue
 from tests.support.faults import Case, cases
 from tests.support.handshakes import shake_hands
 from tests.support.pki import PKI
@@ -56,3 +58,31 @@ def test_faults_behind_the_first_are_found_too(tmp_path: Path) -> None:
     found = codes(inspected(case, tmp_path))
     assert found[0] == case.code
     assert set(case.hidden) <= set(found)
+
+
+def test_chain_that_is_too_long_is_said_to_be(tmp_path: Path) -> None:
+    """OpenSSL would not even read it: nobody is sent to the log of a peer."""
+    long = issue("leaf", hosts=[f"host{number}.example" for number in range(10_000)])
+    path = tmp_path / "ca.pem"
+    path.write_bytes(long.pem)
+    settings = TLSSettings(ca=(path,))
+    (error,) = (
+        finding
+        for finding in inspect_certificates([describe(long.der)], Expectation(settings=settings)).findings
+        if finding.severity == "error"
+    )
+    assert (error.code, error.certificate) == ("tls-error", None)
+    assert "100 KiB" in error.message
+
+
+def test_anchor_with_the_name_of_the_issuer_and_another_key_is_hinted_at(tmp_path: Path) -> None:
+    """As after an authority was given a new key; another name is no such thing."""
+    whose = x509.AuthorityKeyIdentifier(b"old", None, None)
+    leaf = issue("leaf", issue("root", is_ca=True), extensions=((whose, False),))
+    for name, is_hinted in (("root", True), ("other", False)):
+        path = tmp_path / "ca.pem"
+        path.write_bytes(issue(name, is_ca=True, extensions=((x509.SubjectKeyIdentifier(b"new"), False),)).pem)
+        found = inspect_certificates([describe(leaf.der)], Expectation(settings=TLSSettings(ca=(path,)))).findings
+        (error,) = (finding for finding in found if finding.severity == "error")
+        assert error.code == "unknown-issuer"
+        assert ("with another key" in error.hints[0]) is is_hinted

@@ -86,10 +86,14 @@ def test_log_has_a_line_for_each_event(pki: PKI, tmp_path: Path) -> None:
     [kept] = stored_files(tmp_path / "kept")
     expected = [
         r"dicomtls: info: profile: BCP 195 .*",
+        rf"{TIME} #1 127\.0\.0\.1:\d+: tls: TLSv1\.3, .*, CN=client, issued by CN=dicomtls test CA \(\d+\.\d ms\)",
         who + r"association accepted, TLSv1\.3, client CN=client",
         who + rf"instance {re.escape(sent.sop_instance_uid)} stored: {re.escape(str(kept))}",
         who + r"released, 1 instances? stored \(\d+\.\d MB\) in \d+\.\d\d s",
-        rf"{TIME} #2 127\.0\.0\.1:\d+: warning: the client sent no certificate, and we require one",
+        (
+            rf"{TIME} #2 127\.0\.0\.1:\d+: warning: the client sent no certificate, and we require one "
+            r"\[client-certificate-required by us\]; hint: the device must be given a certificate, .*"
+        ),
         rf"{TIME} stopped",
     ]
     lines = result.stderr.splitlines()
@@ -110,6 +114,7 @@ def test_every_event_is_an_object_on_stdout_with_json(pki: PKI, tmp_path: Path) 
     documents = result.json_lines()
     assert [document["event"] for document in documents] == [
         "listening",
+        "handshake-done",
         "association-accepted",
         "stored",
         "stored",

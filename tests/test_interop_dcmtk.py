@@ -185,19 +185,19 @@ def test_nothing_is_stored_where_storescp_refuses_our_certificate(
 
 
 def test_storescp_behind_tls_is_called_in_clear(pki: PKI, tmp_path: Path) -> None:
-    """DCMTK resets the connection without a word; the hint says what that often means."""
+    """DCMTK resets the connection without a word; a second look finds the TLS behind it."""
     with dcmtk_storescp(pki, tmp_path) as scp:
         result = run_json("echo", scp.address, "--no-tls")
-    assert failure(result) == Failure(5, "association-aborted", "peer")
-    assert "TLS" in result.json()["error"]["hints"][0]
+    assert failure(result) == Failure(5, "peer-expects-tls", "neither")
+    assert "--no-tls" in result.json()["error"]["hints"][0]
 
 
 def test_storescp_in_clear_is_called_with_tls(pki: PKI, tmp_path: Path) -> None:
-    """DCMTK resets the connection here too; the hint leads to `--no-tls`."""
+    """DCMTK resets the connection here too; a second look finds plain DICOM, and the hint leads to `--no-tls`."""
     with dcmtk_storescp(pki, tmp_path, tls=False) as scp:
         result = run_json("echo", scp.address, *client_options(pki, pki.client))
-    assert failure(result) == Failure(4, "connection-reset", "peer")
-    assert "--no-tls" in result.json()["error"]["hints"][0]
+    assert failure(result) == Failure(4, "peer-speaks-plain-dicom", "neither")
+    assert "--no-tls" in result.json()["error"]["hints"][1]
 
 
 # We are the SCP

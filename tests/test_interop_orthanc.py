@@ -133,10 +133,10 @@ def test_orthanc_and_we_do_not_agree_on_certificates(
 
 
 def test_orthanc_behind_tls_is_called_in_clear(archive: Orthanc) -> None:
-    """Orthanc resets the connection without a word; the hint says what that often means."""
+    """Orthanc resets the connection without a word; a second look finds the TLS behind it."""
     result = run_json("echo", archive.address, "--no-tls")
-    assert failure(result) == Failure(5, "association-aborted", "peer")
-    assert "TLS" in result.json()["error"]["hints"][0]
+    assert failure(result) == Failure(5, "peer-expects-tls", "neither")
+    assert "--no-tls" in result.json()["error"]["hints"][0]
 
 
 def test_orthanc_in_clear_is_called_with_tls_and_without(pki: PKI, tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_orthanc_in_clear_is_called_with_tls_and_without(pki: PKI, tmp_path: Pat
     with orthanc(pki, tmp_path, tls=False) as peer:
         result = run_json("echo", peer.address, *client_options(pki, pki.client))
         in_clear = run_json("echo", peer.address, "--no-tls")
-    assert failure(result) == Failure(4, "connection-reset", "peer")
-    assert "--no-tls" in result.json()["error"]["hints"][0]
+    assert failure(result) == Failure(4, "peer-speaks-plain-dicom", "neither")
+    assert "--no-tls" in result.json()["error"]["hints"][1]
     assert in_clear.exit_status == 0
 
 

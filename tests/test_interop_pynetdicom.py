@@ -143,11 +143,11 @@ def test_pynetdicom_in_clear_is_named_as_such(pki: PKI) -> None:
 
 
 def test_pynetdicom_behind_tls_is_called_in_clear(pki: PKI) -> None:
-    """The connection is reset without a word; the hint says what that often means."""
+    """The connection is reset without a word; a second look finds the TLS behind it."""
     with pynetdicom_scp(server_context(pki)) as scp:
         result = run_json("echo", scp.address, "--no-tls")
-    assert failure(result) == Failure(5, "association-aborted", "peer")
-    assert "TLS" in result.json()["error"]["hints"][0]
+    assert failure(result) == Failure(5, "peer-expects-tls", "neither")
+    assert "--no-tls" in result.json()["error"]["hints"][0]
 
 
 # We are the SCP

@@ -130,6 +130,28 @@ def test_fingerprint_admits_the_certificate_or_its_key(pki: PKI) -> None:
         assert rules.refuse(REQUEST._replace(calling_ae_title="ELSE"), shown_by(pki.client_ec)) is None
 
 
+def test_comment_says_why_a_title_does_not_help(pki: PKI) -> None:
+    """It is unknown, it wants a certificate, or another one; what `--allow` would need stands there."""
+    rules = AccessRules(allowed=[Allowed("MODALITY", DIGEST)])
+    fingerprint = hashlib.sha256(pki.client.cert_der.read_bytes()).hexdigest()
+    comments = [
+        rejection.comment if rejection is not None else None
+        for rejection in (
+            rules.refuse(REQUEST._replace(calling_ae_title="ELSE"), shown_by(pki.client)),
+            rules.refuse(REQUEST, None),
+            rules.refuse(REQUEST, shown_by(pki.client)),
+        )
+    ]
+    assert comments == [
+        "the calling AE title ELSE is not allowed",
+        "the calling AE title MODALITY is allowed with its certificate only, and the client showed none",
+        (
+            "the calling AE title MODALITY is allowed with another certificate only: "
+            f"this one is CN=x, sha256:{fingerprint}"
+        ),
+    ]
+
+
 def test_fingerprint_belongs_to_its_own_ae_title(pki: PKI) -> None:
     """The right certificate under another's AE title is not enough."""
     digest = hashlib.sha256(pki.client.cert_der.read_bytes()).hexdigest()

@@ -36,6 +36,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates_module, "_LOOK_EVERY_SECONDS", -1.0)
 
 
+def test_settings_are_those_of_the_contexts(files: TLSSettings) -> None:
+    """For whoever looks at a refused certificate again."""
+    assert CertificateSource(files).settings == files
+
+
 @pytest.mark.usefixtures("at_once")
 def test_context_stays_while_the_files_do(files: TLSSettings) -> None:
     """Nothing is read again without need."""

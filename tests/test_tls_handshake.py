@@ -21,6 +21,7 @@ from tests.support.handshakes import (
     DEADLINE,
     client_settings,
     connected_sockets,
+    negotiated_facts,
     server_settings,
     shake_hands,
 )
@@ -359,26 +360,6 @@ def test_context_of_somebody_else_works_without_the_facts_of_the_messages(pki: P
 
 
 # -- the first read -----------------------------------------------------------------------------------------------
-
-
-def negotiated_facts(**others: Any) -> Negotiated:
-    """What a handshake left behind."""
-    known: dict[str, Any] = {
-        "protocol": "TLSv1.3",
-        "cipher": "TLS_AES_256_GCM_SHA384",
-        "cipher_openssl": "TLS_AES_256_GCM_SHA384",
-        "bits": 256,
-        "group": None,
-        "alpn": None,
-        "resumed": False,
-        "client_certificate": "sent",
-        "verified": True,
-        "verified_by": "chain",
-        "name_matched": True,
-        "peer": None,
-        "chain_der": (b"leaf",),
-    }
-    return Negotiated(**{**known, **others})
 
 
 def ssl_error(reason: str | None, kind: type[ssl.SSLError] = ssl.SSLError) -> ssl.SSLError:

@@ -55,6 +55,25 @@ def python_hello() -> bytes:
     return outgoing.read()[RECORD_HEADER + MESSAGE_HEADER :]
 
 
+# Suites of SSL 2.0 itself (0x0700C0, 0x010080) beside one of TLS, no session, a challenge of 16 bytes.
+SSL_2_BODY = bytes.fromhex("0103010009000000100700c000002f010080") + bytes(16)
+
+
+def test_hello_in_the_form_of_ssl_2_is_read() -> None:
+    """Its version and the suites that TLS knows; as a ClientHello of today it says the same."""
+    hello = ClientHello.parse_ssl2(SSL_2_BODY)
+    assert (version_names(hello.offered_versions), hello.suites) == ("TLSv1", (0x002F,))
+    assert ClientHello.parse(hello.encode()[MESSAGE_HEADER:]) == hello
+    assert version_name(ClientHello.parse_ssl2(b"\x01\x00\x02" + SSL_2_BODY[3:]).version) == "SSLv2"
+
+
+@given(data=mutations(SSL_2_BODY) | st.binary(max_size=64))
+def test_hostile_hello_of_ssl_2_is_a_value_error_at_most(data: bytes) -> None:
+    """Whatever it is."""
+    with suppress(ValueError):
+        ClientHello.parse_ssl2(data).encode()
+
+
 def test_hello_of_openssl_is_read_whole() -> None:
     """Its versions, suites, groups, schemes, the name and the protocols."""
     hello = ClientHello.parse(python_hello())

@@ -4,14 +4,13 @@ Whoever changes the record holds a lock on the folder meanwhile. The record goes
 crash in between leaves a line about a certificate that nobody has, never a certificate that cannot be revoked.
 """
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import shlex
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Final, TypeVar, cast
+from typing import get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
@@ -22,6 +21,8 @@ from dicomtls.certificates.building import (
     PublicKey,
     Purpose,
     authority_identifier,
+    extension_of,
+    is_authority,
     issued_by,
     new_builder,
     organization_subject,
@@ -31,15 +32,13 @@ from dicomtls.certificates.building import (
     with_leaf_extensions,
 )
 from dicomtls.certificates.bundle import load_leaf
+from dicomtls.certificates.guard import check_replaced
 from dicomtls.certificates.issue import CredentialFiles, Issued, identity_files
 from dicomtls.certificates.load import Passphrase, is_issuer, load_identity
 from dicomtls.certificates.reading import read
 from dicomtls.certificates.record import REASONS, RECORD_NAME, Record, parse_serial
 from dicomtls.errors import CredentialError, UsageError
-from dicomtls.files import machine_errors, write_files
-
-_LOCK_SECONDS: Final = 10.0
-_LOCK_PAUSE: Final = 0.05
+from dicomtls.files import alone_in, write_files
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,11 @@ class Authority:
     above: tuple[x509.Certificate, ...] = ()
 
     @classmethod
-    def load(cls, directory: Path, passphrase: Passphrase | None) -> "Authority":
-        """Load `ca.pem` and `ca.key` of a folder; raises `CredentialError`, and `UsageError` for what is no CA now."""
+    def load(cls, directory: Path, passphrase: Passphrase | None, *, today: bool = True) -> "Authority":
+        """Load `ca.pem` and `ca.key` of a folder; raises `CredentialError`, and `UsageError` for what is no CA.
+
+        With `today` it has to be valid, as it must to issue anything but its own renewed certificate.
+        """
         cert, key = directory / "ca.pem", directory / "ca.key"
         if not cert.exists():
             msg = f"there is no CA in {directory}: it has no ca.pem"
@@ -61,31 +63,42 @@ class Authority:
             raise CredentialError(msg, code="unreadable-file", hints=hints)
         identity = load_identity(cert, key, passphrase)
         certificate, *above = x509.load_pem_x509_certificates(identity.chain_pem)
-        authority = cls(
-            directory,
-            certificate,
-            cast("PrivateKey", load_pem_private_key(identity.key_pem, identity.key_passphrase)),
-            tuple(above),
-        )
-        authority.check()
+        private = load_pem_private_key(identity.key_pem, identity.key_passphrase)
+        if not isinstance(private, get_args(PrivateKey)):
+            msg = f"the key in {key} is of a kind that cannot sign here"
+            raise UsageError(msg, hints=("a CA has an RSA, EC or Ed25519 key: dicomtls certgen ca --key-type",))
+        authority = cls(directory, certificate, private, tuple(above))
+        if authority._constraints() is None:
+            msg = f"the certificate in {cert} is not that of a CA"
+            raise UsageError(msg, hints=("make a CA: dicomtls certgen ca --name NAME",))
+        if today:
+            authority.check_dates()
         return authority
 
-    def check(self) -> None:
-        """Raise `UsageError` where the certificate is none of a CA, or not valid today."""
-        if self._constraints() is None:
-            msg = f"the certificate in {self.directory / 'ca.pem'} is not that of a CA"
-            raise UsageError(msg, hints=("make a CA: dicomtls certgen ca --name NAME",))
+    def check_dates(self) -> None:
+        """Raise `UsageError` where the CA is not valid today."""
         now = datetime.now(UTC)
-        if not self.certificate.not_valid_before_utc <= now <= self.certificate.not_valid_after_utc:
-            msg = f"the CA is valid from {self.certificate.not_valid_before_utc:%Y-%m-%d} to {self._end:%Y-%m-%d} only"
-            raise UsageError(msg, hints=("make a new CA, and give its ca.pem to every device",))
+        if now > self.end:
+            file, own = (shlex.quote(str(path)) for path in (self.directory / "ca.pem", self.directory))
+            folder = own if self.is_root else "DIR, the folder of the CA above it"
+            msg = f"the CA was valid until {self.end:%Y-%m-%d}"
+            raise UsageError(msg, hints=(f"renew it: dicomtls certgen renew {file} --force --ca-dir {folder}",))
+        if now < self.certificate.not_valid_before_utc:
+            msg = f"the CA is not valid before {self.certificate.not_valid_before_utc:%Y-%m-%d}"
+            raise UsageError(msg, hints=("is the clock of this machine right?",))
 
     @property
-    def _end(self) -> datetime:
+    def end(self) -> datetime:
+        """The moment after which nothing that it issued is trusted any more."""
         return self.certificate.not_valid_after_utc
 
+    @property
+    def is_root(self) -> bool:
+        """Whether nobody stands above it."""
+        return self.certificate.subject == self.certificate.issuer
+
     def _constraints(self) -> x509.BasicConstraints | None:
-        found = _extension(self.certificate, x509.BasicConstraints)
+        found = extension_of(self.certificate, x509.BasicConstraints)
         return found if found is not None and found.ca else None
 
     @property
@@ -109,10 +122,21 @@ class Authority:
         key: PublicKey,
         days: int,
     ) -> x509.Certificate:
-        """Make a leaf for somebody's public key; raises `UsageError` where it would outlive this CA."""
-        builder = new_builder(subject, self.certificate.subject, key, days, not_after=self._end)
-        builder = with_leaf_extensions(issued_by(builder, self.certificate), key, names, purposes)
-        return signed(builder, self.key)
+        """Make a leaf for somebody's public key; raises `UsageError` where it would outlive this CA, or is nobody's."""
+        if not subject.rdns and not names:
+            msg = "a certificate without a subject and without names is nobody's"
+            raise UsageError(msg, hints=("give the names or addresses of the device with --host",))
+        self._check_subject(subject)
+        builder = new_builder(subject, self.certificate.subject, key, days, not_after=self.end)
+        builder = issued_by(builder, self.certificate)
+        has_subject = bool(subject.rdns)
+        return signed(with_leaf_extensions(builder, key, names, purposes, has_subject=has_subject), self.key)
+
+    def _check_subject(self, subject: x509.Name) -> None:
+        """What bears its issuer's name looks self-signed, and nobody looks for its issuer."""
+        if subject == self.certificate.subject:
+            msg = "that is the name of the CA itself"
+            raise UsageError(msg, hints=("give another name; the CA's own certificate is renewed with certgen renew",))
 
     def issue_identity(
         self,
@@ -129,6 +153,10 @@ class Authority:
         certificate = self.issue(subject, names, purposes=purposes, key=key.public_key(), days=days)
         return Issued(certificate, key, self.intermediates)
 
+    def usual_days(self, usual: int) -> int:
+        """How long something of this kind is usually valid, cut to what this CA has left."""
+        return max(1, min(usual, (self.end - datetime.now(UTC)).days))
+
     def issue_authority(self, name: str, *, kind: KeyType, days: int, path_length: int | None) -> Issued:
         """Make an intermediate CA; raises `UsageError` where this CA may have none below it, or not so many."""
         constraints = self._constraints()
@@ -141,7 +169,8 @@ class Authority:
             raise UsageError(msg, hints=(f"give --path-length {allowed - 1}",))
         key = kind.generate()
         subject = organization_subject(name, "CA")
-        builder = new_builder(subject, self.certificate.subject, key.public_key(), days, not_after=self._end)
+        self._check_subject(subject)
+        builder = new_builder(subject, self.certificate.subject, key.public_key(), days, not_after=self.end)
         builder = with_ca_extensions(issued_by(builder, self.certificate), path_length)
         return Issued(signed(builder, self.key), key, (self.certificate, *self.above))
 
@@ -164,20 +193,38 @@ class Authority:
         """
         contents, private = files.below(out)
         with self._locked():
+            check_replaced(contents, private)
+            self._write(self.record().with_issued(certificate), contents, private, force=force)
+        return list(contents)
+
+    def deliver_authority(
+        self, certificate: x509.Certificate, files: CredentialFiles, out: Path, *, force: bool
+    ) -> list[Path]:
+        """Deliver the folder of a new CA below this one: by force it takes the place of another, but not of this."""
+        contents, private = files.below(out)
+        with self._locked():
+            if out.exists() and out.samefile(self.directory):
+                msg = "the new CA would take the place of the one above it"
+                raise UsageError(msg, hints=("give another folder with --out",))
             self._write(self.record().with_issued(certificate), contents, private, force=force)
         return list(contents)
 
     def deliver_again(
         self, old: x509.Certificate, new: x509.Certificate, files: CredentialFiles, out: Path, *, force: bool
     ) -> list[Path]:
-        """Deliver what takes the place of `old`; raises as `deliver` does, and where a revoked key is to live on."""
+        """Deliver what takes the place of `old`; raises as `deliver` does, and where a revoked key is to live on.
+
+        A CA's own `ca.pem` may be replaced here, by the certificate of the same CA with the same key.
+        """
         contents, private = files.below(out)
         with self._locked():
             record = self.record()
             entry = record.find(old.serial_number)
             if entry is not None and entry.revoked is not None and old.public_key() == new.public_key():
                 msg = "that certificate was revoked: its key is not to be used again"
-                raise UsageError(msg, hints=("give --new-key",))
+                hint = "make a new CA: dicomtls certgen ca" if is_authority(new) else "give --new-key"
+                raise UsageError(msg, hints=(hint,))
+            check_replaced(contents, private, renewed=new)
             self._write(record.with_issued(new), contents, private, force=force)
         return list(contents)
 
@@ -203,7 +250,9 @@ class Authority:
             record = self.record()
             record = Record(record.entries, record.crl_number + 1)
             crl = self._crl(record, days)
-            self._write(record, {path: crl.public_bytes(Encoding.PEM)}, frozenset(), force=force)
+            contents = {path: crl.public_bytes(Encoding.PEM)}
+            check_replaced(contents, ())
+            self._write(record, contents, frozenset(), force=force)
             return crl
 
     def _crl(self, record: Record, days: int) -> x509.CertificateRevocationList:
@@ -227,21 +276,11 @@ class Authority:
 
     def _write(self, record: Record, contents: dict[Path, bytes], private: frozenset[Path], *, force: bool) -> None:
         path = self.directory / RECORD_NAME
-        own = {(self.directory / name).resolve() for name in ("ca.pem", "ca.key", RECORD_NAME)}
-        if taken := next((wanted for wanted in contents if wanted.resolve() in own), None):
-            msg = f"{taken} is this CA's own: without it nothing could be issued any more"
-            raise UsageError(msg, hints=("give another name, or another folder with --out",))
         write_files({path: record.encode(), **contents}, private=private, replaced=(path,), force=force)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         """Be alone with the folder; raises `UsageError` where somebody else is there for ten seconds."""
-        descriptor = _lock(self.directory)
-        try:
-            yield
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+        return alone_in(self.directory, "the CA")
 
 
 def authority_files(
@@ -255,42 +294,7 @@ def authority_files(
         contents, private = files.below(out)
         write_files(contents, private=private, force=force)
         return list(contents)
-    if out.resolve() == above.directory.resolve():
-        msg = "the new CA would take the place of the one above it"
-        raise UsageError(msg, hints=("give another folder with --out",))
-    return above.deliver(made.certificate, files, out, force=force)
-
-
-def renewed(
-    authority: Authority, old: x509.Certificate, *, kind: KeyType | None, days: int
-) -> tuple[x509.Certificate, PrivateKey | None]:
-    """Issue a certificate again: its subject, names and purposes, for the same key (`kind` None) or a new one.
-
-    Raises `UsageError` where it is none of this CA's, or a CA's itself, and as `Authority.issue` does.
-    """
-    if not authority.has_issued(old):
-        msg = "this CA has not issued that certificate"
-        raise UsageError(msg, hints=("name the CA's folder with --ca-dir",))
-    constraints = _extension(old, x509.BasicConstraints)
-    if constraints is not None and constraints.ca:
-        msg = "that is the certificate of a CA, which is not renewed"
-        raise UsageError(msg, hints=("make a new CA with certgen ca, and give its ca.pem to every device",))
-    names = _extension(old, x509.SubjectAlternativeName)
-    purposes = _extension(old, x509.ExtendedKeyUsage) or Purpose.BOTH.extended_key_usage
-    key = None if kind is None else kind.generate()
-    public = cast("PublicKey", old.public_key()) if key is None else key.public_key()
-    new = authority.issue(old.subject, list(names or ()), purposes=purposes, key=public, days=days)
-    return new, key
-
-
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
-
-
-def _extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+    return above.deliver_authority(made.certificate, files, out, force=force)
 
 
 def find_issued(authority: Authority, target: str) -> tuple[int, x509.Certificate | None]:
@@ -310,28 +314,3 @@ def find_issued(authority: Authority, target: str) -> tuple[int, x509.Certificat
         msg = f"neither a file that is there nor a serial number in hexadecimal: {target!r}"
         raise UsageError(msg, hints=(f"the serial numbers are in {authority.directory / RECORD_NAME}",))
     return serial, None
-
-
-def _lock(directory: Path) -> int | None:
-    """Hold the folder; None where the system has no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    with machine_errors(directory):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    deadline = monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if monotonic() < deadline:
-                sleep(_LOCK_PAUSE)
-                continue
-            os.close(descriptor)
-            msg = f"another process has been busy with the CA in {directory} for {_LOCK_SECONDS:g} s"
-            raise UsageError(msg, hints=("try again when it has ended",)) from None
-        except BaseException:  # Ctrl-C too: nobody else knows the descriptor
-            os.close(descriptor)
-            raise
-        return descriptor

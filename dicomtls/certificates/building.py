@@ -6,13 +6,15 @@ Key identifiers, critical basicConstraints and keyUsage, a random serial number,
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from dicomtls.errors import UsageError
+from dicomtls.certificates.content import REFUSALS
+from dicomtls.errors import CredentialError, UsageError
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
@@ -86,6 +88,19 @@ def new_builder(
     *,
     not_after: datetime | None = None,
 ) -> x509.CertificateBuilder:
+    """Begin a certificate as `dated_builder` does, and give its key an identifier."""
+    builder = dated_builder(subject, issuer, key, days, not_after=not_after)
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+
+
+def dated_builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: PublicKey,
+    days: int,
+    *,
+    not_after: datetime | None = None,
+) -> x509.CertificateBuilder:
     """Begin a certificate that is valid for `days` from now; raises `UsageError` where that makes no sense.
 
     `not_after` is where its issuer ends: what outlives that is worth nothing from then on.
@@ -98,7 +113,9 @@ def new_builder(
     if not_after is not None and end > not_after:
         left = (not_after - now).days
         msg = f"the certificate would outlive its CA, which has {left} days left"
-        raise UsageError(msg, hints=(f"give --days {left}" if left > 0 else "make a new CA",))
+        raise UsageError(
+            msg, hints=(f"give --days {left}" if left > 0 else "renew the CA first: dicomtls certgen renew",)
+        )
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -107,15 +124,19 @@ def new_builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATED)
         .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )
 
 
 def with_ca_extensions(builder: x509.CertificateBuilder, path_length: int | None) -> x509.CertificateBuilder:
     """Make it a CA with at most so many CAs below it (None: any number)."""
     return builder.add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True).add_extension(
-        key_usage("key_cert_sign", "crl_sign"), critical=True
+        ca_key_usage(), critical=True
     )
+
+
+def ca_key_usage() -> x509.KeyUsage:
+    """What a CA's key is for (RFC 5280 section 4.2.1.3)."""
+    return key_usage("key_cert_sign", "crl_sign")
 
 
 def with_leaf_extensions(
@@ -123,8 +144,13 @@ def with_leaf_extensions(
     key: PublicKey,
     names: Sequence[x509.GeneralName],
     purposes: x509.ExtendedKeyUsage,
+    *,
+    has_subject: bool = True,
 ) -> x509.CertificateBuilder:
-    """Make it a leaf with these alternative names, none where there are none."""
+    """Make it a leaf with these alternative names, none where there are none.
+
+    Without a subject they alone say whose it is, and are critical (RFC 5280 section 4.2.1.6).
+    """
     # Only RSA keys can encipher: a TLS 1.2 suite without forward secrecy, which old devices still choose, needs it.
     usages = ("digital_signature", "key_encipherment") if isinstance(key, rsa.RSAPublicKey) else ("digital_signature",)
     builder = (
@@ -132,7 +158,7 @@ def with_leaf_extensions(
         .add_extension(key_usage(*usages), critical=True)
         .add_extension(purposes, critical=False)
     )
-    return builder.add_extension(x509.SubjectAlternativeName(names), critical=False) if names else builder
+    return builder.add_extension(x509.SubjectAlternativeName(names), critical=not has_subject) if names else builder
 
 
 def issued_by(builder: x509.CertificateBuilder, issuer: x509.Certificate) -> x509.CertificateBuilder:
@@ -204,3 +230,26 @@ def checked_name(name: str, longest: int) -> str:
         msg = f"not a name for a certificate: {name!r}"
         raise UsageError(msg, hints=(f"a name has 1 to {longest} printable characters; other than ASCII count more",))
     return text
+
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+def extension_of(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
+    """One extension, None where it is not there; raises as `extensions_of` does."""
+    return next((one.value for one in extensions_of(certificate) if isinstance(one.value, kind)), None)
+
+
+def extensions_of(certificate: x509.Certificate) -> x509.Extensions:
+    """All extensions; raises `CredentialError` (`unreadable-file`) where they are damaged."""
+    try:
+        return certificate.extensions
+    except REFUSALS:
+        msg = "the certificate's extensions are damaged, or there are two of a kind"
+        raise CredentialError(msg, code="unreadable-file") from None
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it says that it is a CA's; raises as `extensions_of` does."""
+    constraints = extension_of(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca

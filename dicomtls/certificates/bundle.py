@@ -1,5 +1,6 @@
 """Certificates from files of any kind, put together again: a chain in the right order, DER, PKCS#12."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -8,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from dicomtls.certificates.building import PrivateKey
+from dicomtls.certificates.fields import CertificateFields, is_ca, spki_sha256
 from dicomtls.certificates.issue import CredentialFiles, Issued, certificate_files, der_of, identity_files
 from dicomtls.certificates.load import Passphrase, chain_order, load_certificates, load_identity
 from dicomtls.errors import CredentialError
@@ -19,7 +21,7 @@ def bundle_chain(paths: Sequence[Path], name: str, *, der: bool, passphrase: Pas
     Raises `CredentialError`, also where the certificates belong to more than one leaf.
     """
     ders = dict.fromkeys(der for path in paths for der in load_certificates(path, passphrase))
-    certificates = [x509.load_der_x509_certificate(der) for der in ders]
+    certificates = _newest([x509.load_der_x509_certificate(der) for der in ders])
     return _files(chain_order(_leaf(certificates), certificates), name, der=der)
 
 
@@ -40,13 +42,16 @@ def bundle_identity(
     private = cast("PrivateKey", load_pem_private_key(identity.key_pem, identity.key_passphrase))
     leaf, *rest = x509.load_pem_x509_certificates(identity.chain_pem)
     ders = (der for path in paths[1:] for der in load_certificates(path, passphrase))
-    chain = chain_order(leaf, [leaf, *rest, *map(x509.load_der_x509_certificate, ders)])
+    chain = chain_order(leaf, _newest([leaf, *rest, *map(x509.load_der_x509_certificate, ders)]))
     issued = Issued(leaf, private, tuple(chain[1:]))
     return identity_files(issued, name, passphrase=secret, pkcs12=True) | _files(chain, name, der=der)
 
 
 def load_leaf(path: Path) -> x509.Certificate:
-    """The leaf of a file's chain; raises `CredentialError`."""
+    """The leaf of a file's chain; raises `CredentialError`, also for a folder."""
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
+        msg = f"{path} is a folder"
+        raise CredentialError(msg, hints=("name the certificate's file in it",))
     return _leaf([x509.load_der_x509_certificate(der) for der in load_certificates(path)])
 
 
@@ -54,6 +59,18 @@ def _files(chain: Sequence[x509.Certificate], name: str, *, der: bool) -> Creden
     leaf, *others = chain
     files = certificate_files(leaf, others, name)
     return files | CredentialFiles({f"{name}.der": der_of(leaf)}, frozenset()) if der else files
+
+
+def _newest(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Leave out a CA's certificate where the renewed one is there too: same CA, same key, same issuer."""
+    kept: dict[object, x509.Certificate] = {}
+    for one in certificates:
+        der = der_of(one)
+        known_by = (one.subject, one.issuer, spki_sha256(der)) if is_ca(CertificateFields.parse(der)) else der
+        before = kept.get(known_by)
+        if before is None or one.not_valid_after_utc > before.not_valid_after_utc:
+            kept[known_by] = one
+    return list(kept.values())
 
 
 def _leaf(certificates: Sequence[x509.Certificate]) -> x509.Certificate:

@@ -59,7 +59,7 @@ def _path(certificates: Sequence[CertificateDescription], names: Sequence[tuple[
         candidates = [p for p, (name, _) in enumerate(names) if name == issuer and p not in path][:attempts]
         attempts -= len(candidates)
         # A name alone is enough where no signature fits: OpenSSL then says that the signature is wrong.
-        signed = (p for p in candidates if _is_signed(certificates[path[-1]].der, certificates[p].der))
+        signed = (p for p in candidates if is_signed_by(certificates[path[-1]].der, certificates[p].der))
         found = next(signed, next(iter(candidates), None))
         if found is None:
             break
@@ -67,16 +67,17 @@ def _path(certificates: Sequence[CertificateDescription], names: Sequence[tuple[
     return path
 
 
-def _is_signed(der: bytes, issuer: bytes) -> bool:
+def is_signed_by(der: bytes, issuer: bytes) -> bool:
+    """Whether `load.is_issuer` says so of these bytes; False also where one of them cannot be read."""
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
 
     from dicomtls.certificates.content import REFUSALS
+    from dicomtls.certificates.load import is_issuer
     from dicomtls.certificates.quiet import quiet
 
     try:
         with quiet():
-            x509.load_der_x509_certificate(der).verify_directly_issued_by(x509.load_der_x509_certificate(issuer))
-    except (*REFUSALS, InvalidSignature):
+            certificate, candidate = (x509.load_der_x509_certificate(one) for one in (der, issuer))
+    except REFUSALS:
         return False
-    return True
+    return is_issuer(candidate, certificate)

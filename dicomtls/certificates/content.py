@@ -17,7 +17,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_publ
 from dicomtls.certificates.der import INTEGER, OCTET_STRING, OID, SEQUENCE, DERError, first_element, tokens
 from dicomtls.certificates.quiet import quiet
 
-REFUSALS = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError, x509.InvalidVersion)
+REFUSALS = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    InternalError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 """What `cryptography` raises at bytes that it cannot read; all of them mean just that.
 
 InternalError too: it is what a damaged scrypt key ends in, for one."""

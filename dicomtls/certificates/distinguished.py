@@ -54,11 +54,11 @@ def _value(tag: int, content: bytes) -> str:
         return f"#{content.hex()}"
     text = content.decode(encoding, errors="replace")
     last = len(text) - 1
-    return "".join(_character(one, is_edge=number in (0, last)) for number, one in enumerate(text))
+    return "".join(_character(one, is_first=not number, is_last=number == last) for number, one in enumerate(text))
 
 
-def _character(one: str, *, is_edge: bool) -> str:
-    if one in _SPECIAL or (is_edge and one == " ") or (is_edge and one == "#"):
+def _character(one: str, *, is_first: bool, is_last: bool) -> str:
+    if one in _SPECIAL or (one == " " and (is_first or is_last)) or (one == "#" and is_first):
         return f"\\{one}"
     if one.isprintable():
         return one

@@ -10,6 +10,7 @@ The signature is never checked here.
 import hashlib
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -116,6 +117,11 @@ def validity(der: bytes) -> tuple[datetime, datetime]:
     return not_before, not_after
 
 
+def days_left(chain: Iterable[bytes]) -> int:
+    """Whole days until the first certificate of a chain expires, negative afterwards; raises `CredentialError`."""
+    return (min(validity(der)[1] for der in chain) - datetime.now(UTC)).days
+
+
 def permits_server(der: bytes) -> bool:
     """Whether OpenSSL would take this leaf in the server's role; raises `CredentialError` (`not-a-certificate`)."""
     return _permits(der, _SERVER_PURPOSES, _SERVER_KEY_USAGES, _NETSCAPE_SERVER)
@@ -124,6 +130,19 @@ def permits_server(der: bytes) -> bool:
 def permits_client(der: bytes) -> bool:
     """Whether OpenSSL would take this leaf in the client's role; raises `CredentialError` (`not-a-certificate`)."""
     return _permits(der, _CLIENT_PURPOSES, _CLIENT_KEY_USAGES, _NETSCAPE_CLIENT)
+
+
+def permits_issuing_for(der: bytes, role: str) -> bool:
+    """Whether OpenSSL would take this authority above a leaf in a role: only its extended key usage counts for that.
+
+    Raises `CredentialError` (`not-a-certificate`).
+    """
+    fields = CertificateFields.parse(der)
+    purposes = _SERVER_PURPOSES if role == "server" else _CLIENT_PURPOSES
+    try:
+        return EXTENDED_KEY_USAGE not in fields.extensions or bool(purposes & set(extended_key_usage(fields)))
+    except DERError:
+        return False
 
 
 def dates(fields: CertificateFields) -> tuple[datetime | None, datetime | None]:
@@ -154,6 +173,13 @@ def is_ca(fields: CertificateFields) -> bool:
     if value is None:
         return False
     return any(element.tag == _BOOLEAN and any(element.content) for element in _sequence(value)[:1])
+
+
+def path_length(fields: CertificateFields) -> int | None:
+    """How many authorities may stand below this one, None where basicConstraints sets no limit; raises `DERError`."""
+    value = fields.extensions.get(BASIC_CONSTRAINTS)
+    numbers = [] if value is None else [element for element in _sequence(value) if element.tag == INTEGER]
+    return int.from_bytes(numbers[0].content, "big", signed=True) if numbers else None
 
 
 def alternative_names(fields: CertificateFields) -> tuple[list[str], list[str]]:

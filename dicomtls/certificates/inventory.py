@@ -1,7 +1,7 @@
 """Everything that a file holds, of whatever kind: certificates, private keys, requests and revocation lists."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,6 +66,14 @@ class CRLDescription:
     this_update: datetime | None
     next_update: datetime | None
     revoked: int
+    der: bytes = field(repr=False)
+
+    def is_signed_by(self, authorities: Sequence[bytes]) -> bool | None:
+        """Whether one of these certificates' keys signed it; None where none of them bears its issuer's name."""
+        with quiet():
+            crl = x509.load_der_x509_crl(self.der)
+            found = [_signed(crl, x509.load_der_x509_certificate(der)) for der in authorities]
+        return any(found) if any(one is not None for one in found) else None
 
     @property
     def is_expired(self) -> bool:
@@ -172,10 +180,18 @@ def _request(der: bytes) -> RequestDescription:
     kind, bits = (UNREADABLE, None) if public is None else key_and_size(public)
     try:
         extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = tuple(str(name.value) for name in extension)
+        names = tuple(map(_general_name, extension))
     except (*REFUSALS, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
         names = ()
     return RequestDescription(_name(lambda: request.subject), names, kind, bits, is_valid)
+
+
+def _general_name(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.DirectoryName):
+        return readable_name(name.value)
+    if isinstance(name, x509.RegisteredID):
+        return name.value.dotted_string
+    return name.type_id.dotted_string if isinstance(name, x509.OtherName) else str(name.value)
 
 
 def _crl(der: bytes) -> CRLDescription:
@@ -185,7 +201,16 @@ def _crl(der: bytes) -> CRLDescription:
     except (*REFUSALS, x509.ExtensionNotFound, x509.DuplicateExtension):
         number = None
     this_update, next_update = _date(lambda: crl.last_update_utc), _date(lambda: crl.next_update_utc)
-    return CRLDescription(_name(lambda: crl.issuer), number, this_update, next_update, len(crl))
+    return CRLDescription(_name(lambda: crl.issuer), number, this_update, next_update, len(crl), der)
+
+
+def _signed(crl: x509.CertificateRevocationList, authority: x509.Certificate) -> bool | None:
+    try:
+        if authority.subject != crl.issuer:
+            return None
+        return crl.is_signature_valid(authority.public_key())  # type: ignore[arg-type] # those that sign nothing raise
+    except REFUSALS:
+        return None
 
 
 def _date(read: Callable[[], datetime | None]) -> datetime | None:

@@ -32,7 +32,7 @@ from dicomtls.certificates.building import (
     with_ca_extensions,
     with_leaf_extensions,
 )
-from dicomtls.certificates.names import general_names
+from dicomtls.certificates.names import general_names, requested_names
 from dicomtls.certificates.record import RECORD_NAME, Record
 from dicomtls.errors import UsageError
 
@@ -142,16 +142,21 @@ def make_authority(name: str, *, kind: KeyType, days: int = CA_DAYS, path_length
 
 
 def make_self_signed(
-    name: str, hosts: Sequence[str], *, days: int = SELF_SIGNED_DAYS, key_type: KeyType | str = KeyType.RSA_2048
+    name: str,
+    hosts: Sequence[str],
+    *,
+    uris: Sequence[str] = (),
+    days: int = SELF_SIGNED_DAYS,
+    key_type: KeyType | str = KeyType.RSA_2048,
 ) -> Issued:
     """Make an identity for both roles that peers trust by its pin, or by taking it as a trust anchor.
 
     It is no CA, so whoever trusts it trusts nothing else. Raises `UsageError`.
     """
-    key = KeyType.parse(key_type).generate()
-    subject = common_name(name)
+    kind, subject, names = KeyType.parse(key_type), common_name(name), requested_names(hosts, uris)
+    key = kind.generate()
     builder = new_builder(subject, subject, key.public_key(), days)
-    builder = with_leaf_extensions(builder, key.public_key(), general_names(hosts), Purpose.BOTH.extended_key_usage)
+    builder = with_leaf_extensions(builder, key.public_key(), names, Purpose.BOTH.extended_key_usage)
     return Issued(signed(builder, key), key)
 
 

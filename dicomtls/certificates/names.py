@@ -39,11 +39,21 @@ def general_name(host: str) -> x509.GeneralName:
 
 def alternative_names_for(purpose: Purpose, hosts: Sequence[str], uris: Sequence[str]) -> list[x509.GeneralName]:
     """The names of a device; raises `UsageError`, also for a server without one, which every careful peer refuses."""
-    names = general_names(hosts)
-    if not names and purpose is not Purpose.CLIENT:
+    names = requested_names(hosts, uris)
+    if not hosts and purpose is not Purpose.CLIENT:
         msg = "a server's certificate needs the names or addresses that its peers connect to"
         raise UsageError(msg, hints=("give each with --host, or --purpose client for a device that only calls",))
-    return [*names, *resource_identifiers(uris)]
+    return names
+
+
+def requested_names(hosts: Sequence[str], uris: Sequence[str]) -> list[x509.GeneralName]:
+    """All names that were asked for, maybe none; raises `UsageError`."""
+    return [*general_names(hosts), *resource_identifiers(uris)]
+
+
+def has_hosts(names: Sequence[x509.GeneralName]) -> bool:
+    """Whether a peer that connects to a server would find its DNS name or address among these."""
+    return any(isinstance(name, x509.DNSName | x509.IPAddress) for name in names)
 
 
 def resource_identifiers(uris: Sequence[str]) -> list[x509.GeneralName]:

@@ -87,15 +87,16 @@ class Record:
         entries: list[Entry] = []
         crl_number = 0
         for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-            if line.startswith(_CRL) and line.removeprefix(_CRL).isdigit():
-                crl_number = int(line.removeprefix(_CRL))
-            elif line and not line.startswith("#") and line != _COLUMNS:
-                try:
+            try:
+                if line.startswith(_CRL):
+                    crl_number = _parse_number(line.removeprefix(_CRL))
+                elif line and not line.startswith("#") and line != _COLUMNS:
                     entries.append(_parse_entry(line))
-                except ValueError:
-                    msg = f"line {number} of {source} is no record of a certificate"
-                    hints = ("correct or remove the line; a copy of the file may be in a backup",)
-                    raise CredentialError(msg, code="unreadable-file", hints=hints) from None
+            except ValueError:
+                what = "number of a list" if line.startswith(_CRL) else "record of a certificate"
+                msg = f"line {number} of {source} is no {what}"
+                hints = ("correct or remove the line; a copy of the file may be in a backup",)
+                raise CredentialError(msg, code="unreadable-file", hints=hints) from None
         return cls(tuple(entries), crl_number)
 
     def encode(self) -> bytes:
@@ -133,6 +134,13 @@ class Record:
     def revoked(self) -> Iterator[Entry]:
         """Yield what belongs on a CRL."""
         return (entry for entry in self.entries if entry.revoked is not None)
+
+
+def _parse_number(text: str) -> int:
+    """A list with a lower number than the last would be taken for an old one: what is damaged is not passed over."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_SERIAL):
+        raise ValueError(text)
+    return int(text)
 
 
 def _parse_entry(line: str) -> Entry:

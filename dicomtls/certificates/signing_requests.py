@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,13 @@ from dicomtls.certificates.building import KeyType, PrivateKey, PublicKey, signa
 from dicomtls.certificates.content import REFUSALS, recognise
 from dicomtls.certificates.describe import readable_name
 from dicomtls.certificates.issue import CredentialFiles, encryption
+from dicomtls.certificates.names import general_name, resource_identifiers
 from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.reading import read
 from dicomtls.errors import CredentialError, UsageError
 
 _SMALLEST_RSA_KEY: Final = 2048
+_NOT_TAKEN: Final = "alternative names that no peer would look for"
 
 
 @dataclass(frozen=True)
@@ -81,14 +84,23 @@ def _read(path: Path, request: x509.CertificateSigningRequest) -> SigningRequest
     ignored: list[str] = []
     for extension in request.extensions:
         if isinstance(extension.value, x509.SubjectAlternativeName):
-            names = tuple(name for name in extension.value if isinstance(name, _TAKEN_NAMES))
-            ignored += ["alternative names of other kinds"] if len(names) < len(list(extension.value)) else []
+            names = tuple(dict.fromkeys(filter(_is_taken, extension.value)))
+            ignored += [_NOT_TAKEN] if not all(map(_is_taken, extension.value)) else []
         else:
             ignored.append(extension.oid._name.replace("Unknown OID", extension.oid.dotted_string))  # noqa: SLF001 -- the only name there is
     return SigningRequest(request.subject, _strong(path, request), names, tuple(ignored))
 
 
-_TAKEN_NAMES = (x509.DNSName, x509.IPAddress, x509.UniformResourceIdentifier)
+def _is_taken(name: x509.GeneralName) -> bool:
+    """Whether we would have written it ourselves: no address as a DNS name, no range, no control characters."""
+    try:
+        if isinstance(name, x509.DNSName):
+            return isinstance(general_name(name.value), x509.DNSName)
+        if isinstance(name, x509.UniformResourceIdentifier):
+            return bool(resource_identifiers((name.value,)))
+    except UsageError:
+        return False
+    return isinstance(name, x509.IPAddress) and isinstance(name.value, IPv4Address | IPv6Address)
 
 
 def _strong(path: Path, request: x509.CertificateSigningRequest) -> PublicKey:

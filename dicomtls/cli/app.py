@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 
 import typer
 
@@ -21,6 +22,8 @@ COMMANDS = LazyGroup(
         "serve": Entry("dicomtls.cli.serve", "receive instances into a folder"),
         "certgen": Entry("dicomtls.cli.certgen", "make keys and certificates"),
         "inspect-cert": Entry("dicomtls.cli.inspect_cert", "look at certificates, in files or of a peer"),
+        "handshake-probe": Entry("dicomtls.cli.handshake_probe", "show the whole road to a peer, and why it ends"),
+        "peers": Entry("dicomtls.cli.peers", "peers by name, and those that are remembered"),
         "demo": Entry("dicomtls.cli.demo", "see it all work on this machine"),
     },
     summary="DICOM over TLS: associations, certificates, and a plain answer to why two systems do not talk.",
@@ -63,7 +66,9 @@ def _invoke(arguments: list[str]) -> int:
 
 def _output(arguments: Sequence[str]) -> Output:
     """Where an error goes that came before the options were read."""
-    wants_json = "--json" in arguments or os.environ.get("DICOMTLS_JSON", "").casefold() in {"1", "true", "yes", "on"}
+    is_set = os.environ.get("DICOMTLS_JSON", "").casefold() in {"1", "true", "yes", "on"}
+    wants_json = is_set or "--json" in arguments or "--format=json" in arguments
+    wants_json = wants_json or ("--format", "json") in pairwise(arguments)
     return Output(next(iter(_command(arguments)), None), json=wants_json)
 
 

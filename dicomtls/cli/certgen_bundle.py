@@ -51,8 +51,8 @@ def bundle(
 
     def body(report: Report) -> None:
         from dicomtls.certificates.bundle import bundle_chain, bundle_identity, load_leaf
+        from dicomtls.certificates.guard import write_credentials
         from dicomtls.certificates.issue import der_of
-        from dicomtls.files import write_files
 
         stem, secret = file_stem(name), passphrase.secret()
         source = passphrase_source(old_passphrase_file, old_passphrase_env)
@@ -60,10 +60,9 @@ def bundle(
             made = bundle_identity(paths, key, stem, der=der, passphrase=source, secret=secret)
         else:
             made = bundle_chain(paths, stem, der=der, passphrase=source)
-        contents, private = made.below(writing.out)
-        write_files(contents, private=private, force=writing.force)
+        files = write_credentials(made, writing.out, force=writing.force)
         leaf = load_leaf(writing.out / f"{stem}.pem")
         remark = list(archive_remark(pkcs12=pkcs12, encrypted=secret is not None))
-        tell(report, out, "bundle", list(contents), {stem: der_of(leaf)}, remark)
+        tell(report, out, "bundle", files, {stem: der_of(leaf)}, remark)
 
     return run(out, body)

@@ -1,5 +1,6 @@
 """`dicomtls certgen ca`: a certificate authority, by itself or below another."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +28,9 @@ def ca(
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
     days: Annotated[
-        int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; ten years")
-    ] = 3652,
+        int | None,
+        option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; ten years, or as its CA"),
+    ] = None,
     path_length: Annotated[
         int, option("--path-length", metavar="N", parser=whole_number(0, 9), help="how many levels of CAs below it")
     ] = 0,
@@ -47,21 +49,22 @@ def ca(
 
     def body(report: Report) -> None:
         from dicomtls.certificates.authority import authority_files
-        from dicomtls.certificates.issue import make_authority
+        from dicomtls.certificates.issue import CA_DAYS, make_authority
 
         secret = passphrase.secret()
         if ca_dir is None:
-            made, above = make_authority(name, kind=key.kind(), days=days, path_length=path_length), None
+            made, above = make_authority(name, kind=key.kind(), days=days or CA_DAYS, path_length=path_length), None
         else:
             above = AuthorityOptions(
                 ca_dir=ca_dir, ca_passphrase_file=ca_passphrase_file, ca_passphrase_env=ca_passphrase_env
             ).load()
-            made = above.issue_authority(name, kind=key.kind(), days=days, path_length=path_length)
+            lifetime = days or above.usual_days(CA_DAYS)
+            made = above.issue_authority(name, kind=key.kind(), days=lifetime, path_length=path_length)
         files = authority_files(made, writing.out, above, passphrase=secret, force=writing.force)
         lines = (
             "  for all sides   ca.pem: the CA that they trust",
             "  for nobody      ca.key: whoever has it can be anybody",
-            f"next: dicomtls certgen issue --ca-dir {writing.out} --name NAME --host HOST",
+            f"next: dicomtls certgen issue --ca-dir {shlex.quote(str(writing.out))} --name NAME --host HOST",
         )
         tell(report, out, "ca", files, {"ca": made.der}, lines)
 

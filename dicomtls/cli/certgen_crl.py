@@ -1,5 +1,6 @@
 """`dicomtls certgen crl`: the list of what a CA has taken back."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -33,11 +34,12 @@ def crl(
     def body(report: Report) -> None:
         authority = ca.load()
         path = (out_dir or ca.ca_dir) / "crl.pem"
+        typed = shlex.quote(str(path))
         made = authority.write_crl(path, days, force=force)
         number, count, due = authority.record().crl_number, len(list(made)), day(made.next_update_utc)
         lines = (
             f"  number {number}, {count} revoked, next update due by {due}: from then on it counts as expired",
-            f"  for each peer   crl.pem: dicomtls --crl {path}, DCMTK +crl {path}",
+            f"  for each peer   crl.pem: dicomtls --crl {typed}, DCMTK +crl {typed}",
         )
         tell(report, out, "crl", [path], {}, lines, number=number, revoked=count, next_update=due)
 

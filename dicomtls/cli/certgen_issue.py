@@ -5,9 +5,15 @@ from typing import Annotated
 from dicomtls.cli.certgen_report import archive_remark, tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options import AuthorityOptions, NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
-from dicomtls.cli.options.certgen import file_stem
-from dicomtls.cli.options.values import whole_number
+from dicomtls.cli.options import (
+    AuthorityOptions,
+    NamesOptions,
+    NewKeyOptions,
+    NewPassphraseOptions,
+    OutputOptions,
+    WritingOptions,
+)
+from dicomtls.cli.options.certgen import LeafDays, file_stem
 from dicomtls.cli.quick_start import lines_for_identity
 from dicomtls.cli.running import Report, run
 
@@ -21,17 +27,14 @@ _EXAMPLES = (
 def issue(
     *,
     name: Annotated[str, option("--name", metavar="NAME", help="the device's name: NAME.pem, NAME.key, common name")],
+    names: NamesOptions,
     ca: AuthorityOptions,
     writing: WritingOptions,
     key: NewKeyOptions,
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    host: Annotated[
-        tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the device; repeatable")
-    ] = (),
-    uri: Annotated[tuple[str, ...], option("--uri", metavar="URI", help="a URI to name it by; repeatable")] = (),
     purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
-    days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid")] = 730,
+    days: LeafDays = None,
     pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")] = False,
 ) -> int:
     """Make a key and a certificate for one device, signed by a CA of yours."""
@@ -39,15 +42,16 @@ def issue(
 
     def body(report: Report) -> None:
         from dicomtls.certificates.building import Purpose, common_name
-        from dicomtls.certificates.issue import identity_files
+        from dicomtls.certificates.issue import LEAF_DAYS, identity_files
         from dicomtls.certificates.names import alternative_names_for
 
         role, stem, secret, authority = Purpose.parse(purpose), file_stem(name), passphrase.secret(), ca.load()
-        names = alternative_names_for(role, host, uri)
-        made = authority.issue_identity(common_name(name), names, purpose=role, kind=key.kind(), days=days)
+        presented = alternative_names_for(role, names.host, names.uri)
+        made = authority.issue_identity(
+            common_name(name), presented, purpose=role, kind=key.kind(), days=days or authority.usual_days(LEAF_DAYS)
+        )
         contents = identity_files(made, stem, passphrase=secret, pkcs12=pkcs12, ca=authority.root)
         files = authority.deliver(made.certificate, contents, writing.out, force=writing.force)
-        reached = None if role is Purpose.CLIENT else host[0]
         lines = (
             *archive_remark(pkcs12=pkcs12, encrypted=secret is not None),
             f"  for the device  {', '.join(path.name for path in files)}",
@@ -56,7 +60,7 @@ def issue(
                 writing.out,
                 stem,
                 ca.ca_dir / "ca.pem",
-                host=reached,
+                is_server=role is not Purpose.CLIENT,
                 key_type=key.key_type,
                 encrypted=secret is not None,
             ),

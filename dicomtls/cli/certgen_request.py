@@ -1,11 +1,12 @@
 """`dicomtls certgen request`: a key, and a signing request for somebody else's CA."""
 
+import shlex
 from typing import Annotated
 
 from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options import NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
+from dicomtls.cli.options import NamesOptions, NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
 from dicomtls.cli.options.certgen import file_stem
 from dicomtls.cli.running import Report, run
 
@@ -19,33 +20,31 @@ _EXAMPLES = (
 def request(
     *,
     name: Annotated[str, option("--name", metavar="NAME", help="the device's name: NAME.csr, NAME.key, common name")],
+    names: NamesOptions,
     writing: WritingOptions,
     key: NewKeyOptions,
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    host: Annotated[
-        tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the device; repeatable")
-    ] = (),
-    uri: Annotated[tuple[str, ...], option("--uri", metavar="URI", help="a URI to name it by; repeatable")] = (),
 ) -> int:
     """Make a key and a certificate signing request (CSR), to be signed by a CA that is not ours."""
     out = output.open("certgen")
 
     def body(report: Report) -> None:
         from dicomtls.certificates.building import common_name
-        from dicomtls.certificates.names import general_names, resource_identifiers
+        from dicomtls.certificates.guard import write_credentials
+        from dicomtls.certificates.names import requested_names
         from dicomtls.certificates.signing_requests import request_files
-        from dicomtls.files import write_files
 
         stem, secret = file_stem(name), passphrase.secret()
-        names = [*general_names(host), *resource_identifiers(uri)]
-        contents, private = request_files(common_name(name), names, key.kind(), stem, secret).below(writing.out)
-        write_files(contents, private=private, force=writing.force)
+        presented = requested_names(names.host, names.uri)
+        made = request_files(common_name(name), presented, key.kind(), stem, secret)
+        files = write_credentials(made, writing.out, force=writing.force)
+        csr = shlex.quote(f"{writing.out / stem}.csr")
         lines = (
             f"  for the CA      {stem}.csr; what comes back is {stem}.pem",
             f"  for the device  {stem}.key, which nobody else may have",
-            f"a CA of yours signs it with: dicomtls certgen sign {writing.out / stem}.csr --ca-dir DIR",
+            f"a CA of yours signs it with: dicomtls certgen sign {csr} --ca-dir DIR",
         )
-        tell(report, out, "request", list(contents), {}, lines)
+        tell(report, out, "request", files, {}, lines)
 
     return run(out, body)

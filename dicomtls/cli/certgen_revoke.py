@@ -1,5 +1,6 @@
 """`dicomtls certgen revoke`: take a certificate back."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -45,7 +46,7 @@ def revoke(
         assert entry is not None  # noqa: S101 -- `revoke` has just found it
         report.lines.append(f"revoked {entry.subject}, serial {entry.serial_hex}, {reason}")
         lines = (
-            f"next: dicomtls certgen crl --ca-dir {ca.ca_dir} --force",
+            f"next: dicomtls certgen crl --ca-dir {shlex.quote(str(ca.ca_dir))} --force",
             "  for all peers   the new crl.pem: until they have it they go on trusting the certificate",
         )
         tell(report, out, "revoke", [], {}, lines, serial=entry.serial_hex, subject=entry.subject, reason=reason)

@@ -8,15 +8,18 @@ import typer
 from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options import AuthorityOptions, OutputOptions, WritingOptions
-from dicomtls.cli.options.certgen import file_stem
-from dicomtls.cli.options.values import NonEmptyPath, whole_number
+from dicomtls.cli.options import AuthorityOptions, NamesOptions, OutputOptions, WritingOptions
+from dicomtls.cli.options.certgen import LeafDays, file_stem
+from dicomtls.cli.options.values import NonEmptyPath
+from dicomtls.cli.quick_start import UNKNOWN_KEY, lines_for_certificate
 from dicomtls.cli.running import Report, run
 
 _EXAMPLES = (
     "dicomtls certgen sign ct2.csr --ca-dir pki",
     "dicomtls certgen sign ct.req --ca-dir pki --name ct2 --host ct2.example",
 )
+
+_NO_HOST = "  it has no DNS name and no address: a server's peers will refuse it; give each with --host"
 
 
 @command(examples=_EXAMPLES)
@@ -27,43 +30,50 @@ def sign(
     *,
     ca: AuthorityOptions,
     writing: WritingOptions,
+    names: NamesOptions,
     output: OutputOptions,
     name: Annotated[
         str | None, option("--name", metavar="NAME", help="write NAME.pem; by default named as the request is")
     ] = None,
-    host: Annotated[
-        tuple[str, ...], option("--host", metavar="HOST", help="names to put in instead of the requested ones")
-    ] = (),
     purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
-    days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid")] = 730,
+    days: LeafDays = None,
 ) -> int:
-    """Sign a device's request (CSR): its subject, key and names are taken over, nothing else that it asks for."""
+    """Sign a device's request (CSR): its subject, key and names are taken over, nothing else that it asks for.
+
+    Names that are given here (--host, --uri) take the place of all the requested ones.
+    """
     out = output.open("certgen")
 
     def body(report: Report) -> None:
         from dicomtls.certificates.building import Purpose
-        from dicomtls.certificates.issue import certificate_files, der_of
-        from dicomtls.certificates.names import general_names
+        from dicomtls.certificates.issue import LEAF_DAYS, certificate_files, der_of
+        from dicomtls.certificates.names import has_hosts, requested_names
         from dicomtls.certificates.signing_requests import load_request
 
         role, stem, wanted = Purpose.parse(purpose), file_stem(name or csr.stem), load_request(csr)
         authority = ca.load()
-        names = general_names(host) or wanted.names
+        given = requested_names(names.host, names.uri)
+        presented = given or wanted.names
         certificate = authority.issue(
-            wanted.subject, names, purposes=role.extended_key_usage, key=wanted.key, days=days
+            wanted.subject,
+            presented,
+            purposes=role.extended_key_usage,
+            key=wanted.key,
+            days=days or authority.usual_days(LEAF_DAYS),
         )
         contents = certificate_files(certificate, authority.intermediates, stem)
         files = authority.deliver(certificate, contents, writing.out, force=writing.force)
-        taken = ["subject", "key", *(["names"] if wanted.names and not host else [])]
-        ignored = [*wanted.ignored, *(["names"] if wanted.names and host else [])]
-        lines = (
+        taken = ["subject", "key", *(["names"] if wanted.names and not given else [])]
+        ignored = [*wanted.ignored, *(["names"] if wanted.names and given else [])]
+        said = (
             f"  taken over      {', '.join(taken)}",
             f"  not taken over  {', '.join(ignored) or 'nothing else was asked for'}",
-            *(() if names else ("  it has no names: a server's peers will refuse it; add them with --host",)),
-            f"  for the device  {stem}.pem; it has the key already",
+            *(() if has_hosts(presented) else (_NO_HOST,) if role is not Purpose.CLIENT else ()),
+            f"  for the device  {stem}.pem; it has the key already, in a file that is called {UNKNOWN_KEY} here",
             "  for its peers   the CA's ca.pem",
         )
-        certificates = {stem: der_of(certificate)}
-        tell(report, out, "sign", files, certificates, lines, taken_over=taken, not_taken_over=ignored)
+        der, anchors = der_of(certificate), ca.ca_dir / "ca.pem"
+        lines = lines_for_certificate(writing.out, stem, anchors, der, key=UNKNOWN_KEY, encrypted=False)
+        tell(report, out, "sign", files, {stem: der}, [*said, *lines], taken_over=taken, not_taken_over=ignored)
 
     return run(out, body)

@@ -11,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from dicomtls import __version__
+from dicomtls.cli.configuring import config_option, configure
 from dicomtls.cli.declaring import expand_options
 from dicomtls.cli.help import command_help, group_help
 from dicomtls.cli.output import write_page
@@ -41,6 +42,8 @@ def command(*, examples: Sequence[str]) -> Callable[[Callable[..., int]], TyperC
         app.command(name, **settings)(expand_options(function))  # type: ignore[arg-type]  # values of several types
         made = get_command(app)
         assert isinstance(made, TyperCommand)  # noqa: S101 -- what `cls` asked for
+        if _is_configured(made):
+            made.params.append(config_option())
         made.params += _standard_options()
         return made
 
@@ -54,7 +57,9 @@ class _Command(TyperCommand):
     allow_extra_args = True
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """Read the arguments; raises `UsageError` where some are left over."""
+        """Read the arguments; raises `UsageError` where some are left over, or the configuration is wrong."""
+        if not ctx.resilient_parsing:
+            configure(self, ctx, args)
         extra = super().parse_args(ctx, args)
         if extra and not ctx.resilient_parsing:
             raise too_many_arguments(extra, ctx.command_path)
@@ -110,6 +115,11 @@ class LazyGroup(TyperGroup):
     def get_help(self, ctx: Context) -> str:
         """Return the help page."""
         return group_help(self, ctx)
+
+
+def _is_configured(command: TyperCommand) -> bool:
+    """Whether it speaks TLS to a peer or to clients: then it has these two options."""
+    return {"no_tls", "profile"} <= {parameter.name for parameter in command.params}
 
 
 def _standard_options() -> list[Parameter]:

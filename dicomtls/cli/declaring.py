@@ -26,7 +26,8 @@ def expand_options(function: Callable[..., int]) -> Callable[..., int]:
     """Replace each parameter whose type is a dataclass of options by one option per field.
 
     The function receives the dataclass with everything in it. A field `from_environment`, where there is one,
-    gets the names of the fields whose values came from the environment.
+    gets the names of the fields whose values came from the environment or the configuration, and a field
+    `configuration` the configuration itself.
     """
     declared = inspect.signature(function).parameters.values()
     groups = {p.name: p.annotation for p in declared if is_dataclass(p.annotation)}
@@ -44,20 +45,25 @@ def expand_options(function: Callable[..., int]) -> Callable[..., int]:
     return expanded
 
 
+CONFIGURATION = "dicomtls.configuration"
+"""Where the context of a command holds the configuration that was read for it."""
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 
 def _gather(group: Any, values: dict[str, Any], context: typer.Context) -> object:
     """Move the values that belong to one dataclass of options out of `values` and into it."""
     own = {parameter.name: values.pop(parameter.name) for parameter in _fields_of(group)}
-    if any(field.name == "from_environment" for field in fields(group)):
+    names = {field.name for field in fields(group)}
+    if "from_environment" in names:
         own["from_environment"] = frozenset(name for name in own if _is_from_environment(context, name))
+    if "configuration" in names and CONFIGURATION in context.meta:
+        own["configuration"] = context.meta[CONFIGURATION]
     return group(**own)
 
 
 def _is_from_environment(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
-    return source is not None and source.name == "ENVIRONMENT"
+    return source is not None and source.name in {"ENVIRONMENT", "DEFAULT_MAP"}
 
 
 def _fields_of(group: Any) -> list[inspect.Parameter]:

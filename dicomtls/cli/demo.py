@@ -57,15 +57,17 @@ def _play(playground: Playground, folder: Path) -> None:
     peer = f"localhost:{address.rpartition(':')[2]}"
     playground.run("3. Does it answer (C-ECHO), and over what kind of TLS?", "echo", peer, *_CLIENT)
     playground.say("verified: the server's certificate leads to pki/ca.pem, and it is for the name localhost")
+    playground.run("4. The whole road there, stage by stage", "handshake-probe", peer, *_CLIENT)
+    playground.say("required: it came once more without our certificate, to see whether the server insists")
     _send(playground, folder, peer)
     _be_refused(playground, peer)
     playground.run(
-        "7. The server's certificate as it shows it, and what is to be said of it",
+        "8. The server's certificate as it shows it, and what is to be said of it",
         *("inspect-cert", peer, *_TRUST, "--purpose", "server"),
     )
     playground.say("an error there is what a handshake would fail with; files are looked at in the same way")
     playground.stop_server()
-    playground.show_server_log("8. What the server wrote about it, a line for each event")
+    playground.show_server_log("9. What the server wrote about it, a line for each event")
 
 
 def _send(playground: Playground, folder: Path, peer: str) -> None:
@@ -73,7 +75,7 @@ def _send(playground: Playground, folder: Path, peer: str) -> None:
 
     make_instances(folder / "instances", _INSTANCES)
     playground.run(
-        f"4. {_INSTANCES} images, made just now, to the server (C-STORE)", "store", peer, "instances", *_CLIENT
+        f"5. {_INSTANCES} images, made just now, to the server (C-STORE)", "store", peer, "instances", *_CLIENT
     )
     _compare(folder)
     playground.say(f"all {_INSTANCES} are in the folder received, every dataset the same byte for byte")
@@ -81,11 +83,11 @@ def _send(playground: Playground, folder: Path, peer: str) -> None:
 
 def _be_refused(playground: Playground, peer: str) -> None:
     playground.run(
-        "5. The same without our certificate: the server refuses us", "echo", peer, *_TRUST, status=ExitStatus.TLS
+        "6. The same without our certificate: the server refuses us", "echo", peer, *_TRUST, status=ExitStatus.TLS
     )
     playground.say("every failure says who refused, why, and what to do; scripts get exit status 4: TLS")
     playground.run(
-        "6. And without the authority: we refuse the server, before anything is sent",
+        "7. And without the authority: we refuse the server, before anything is sent",
         "echo",
         peer,
         status=ExitStatus.TLS,

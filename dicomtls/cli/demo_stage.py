@@ -57,27 +57,39 @@ class Playground:
     def run(self, title: str, *arguments: str, status: int = 0) -> None:
         """Run one command to its end; raises `LocalError` where it ends otherwise than it should."""
         self._announce(title, arguments)
+        ended, output = self._run_to_its_end(arguments)
+        lines = output.splitlines()
+        self._show(lines)
+        self._book(title, arguments, ended, lines)
+        if ended != status:
+            raise _failure(arguments[0], ended, lines)
+
+    def _run_to_its_end(self, arguments: Sequence[str]) -> tuple[int, str]:
+        """Run a command, and leave nothing of it whatever ends this.
+
+        `subprocess.run` waits a quarter of a second only for a process that it has killed over Ctrl-C.
+        """
+        process = subprocess.Popen(  # noqa: S603 -- our own program with our own arguments
+            _command(arguments),
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
         try:
-            ended = subprocess.run(  # noqa: S603 -- our own program with our own arguments
-                _command(arguments),
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                timeout=_PATIENCE_SECONDS,
-                check=False,
-            )
+            output, _ = process.communicate(timeout=_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             msg = f"dicomtls {arguments[0]} did not end within {_PATIENCE_SECONDS:g} s"
             raise LocalError(msg, code="not-supported-here") from None
-        lines = ended.stdout.splitlines()
-        self._show(lines)
-        self._book(title, arguments, ended.returncode, lines)
-        if ended.returncode != status:
-            raise _failure(arguments[0], ended.returncode, lines)
+        finally:
+            process.kill()  # nothing where it has ended
+            process.wait()
+            assert process.stdout is not None  # noqa: S101 -- a pipe was asked for
+            process.stdout.close()
+        return process.returncode, output
 
     def serve(self, title: str, *arguments: str) -> str:
         """Start the server, wait until it listens, and return its address; raises `LocalError`."""

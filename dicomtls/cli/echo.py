@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
+from dicomtls.cli.options.peer import PeerName
 from dicomtls.cli.options.values import seconds_or_zero, whole_number
 from dicomtls.cli.running import Report, interruptible, run
 from dicomtls.cli.sentences import join, status_word, tls_phrases, warn_of_expiry
@@ -26,7 +25,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def echo(
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    peer: PeerName,
     *,
     tls: TLSOptions,
     association: AssociationOptions,
@@ -44,8 +43,8 @@ def echo(
         from dicomtls.scu.echo import echo as ask
 
         report.values.update(status=None, status_meaning=None, round_trip_ms=[])
-        tls_settings, settings = tls.settings(), association.settings(trace=out.trace)
-        target = association.peer(peer, no_tls=tls.no_tls)
+        settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
+        tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
         report.attempt = attempt = Attempt(target, settings.calling_ae_title)
         report.target = tls.follow_up(target, tls_settings, settings)

@@ -1,5 +1,6 @@
 """A folder of certificates as a table, the one that expires first at its top."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def table(folder: Path, rows: Sequence[Row]) -> Iterator[Line]:
         is_bad = number > 0 and rows[number - 1].inspection.has_errors
         last: str | Styled = Styled(line[3], Style.BAD) if is_bad else line[3]
         yield ("  ".join(padded) + "  ", last)
-    yield f"each by itself: dicomtls inspect-cert {folder}/FILE"
+    yield f"each by itself: dicomtls inspect-cert {shlex.quote(str(folder))}/FILE"
 
 
 def _cut(text: str) -> str:

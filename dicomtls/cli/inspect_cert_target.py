@@ -10,12 +10,12 @@ from dicomtls.cli.inspect_cert_folder import Row, table
 from dicomtls.cli.inspect_cert_view import inspection_lines, other_lines
 from dicomtls.cli.output import Output
 from dicomtls.cli.running import Report, interruptible, run
-from dicomtls.errors import CredentialError, ExitStatus, NetworkError, UsageError
+from dicomtls.errors import CredentialError, ExitStatus, HandshakeError, NetworkError, UsageError
 from dicomtls.peer import DEFAULT_CALLING_AE_TITLE, Peer
 
 if TYPE_CHECKING:
     from dicomtls.certificates.findings import Finding
-    from dicomtls.certificates.inventory import KeyDescription
+    from dicomtls.certificates.inventory import Inventory, KeyDescription
     from dicomtls.diagnosis.inspection import Inspection
     from dicomtls.tls import TLSSettings
 
@@ -54,6 +54,9 @@ class Inspector:
         return status or (ExitStatus.REFUSED if report.values.get("ok") is False else ExitStatus.SUCCESS)
 
     def _inspect(self, target: str, report: Report) -> None:
+        if not target:
+            msg = "the target is empty"
+            raise UsageError(msg, hints=("give a file, a folder or a peer: HOST[:PORT]",))
         path = Path(target)
         if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
             self._refuse_save()
@@ -82,14 +85,20 @@ class Inspector:
             raise CredentialError(msg, code="not-a-certificate", evidence={"path": str(path)})
         if inventory.certificates:
             inspection = self._inspection(inventory.certificates, keys=inventory.keys)
-            self._tell(str(path), inspection, report)
+            self._tell(str(path), inspection, report, self._findings_of_others(inventory))
+            report.lines += other_lines(inventory)
         else:
-            from dicomtls.certificates.checks import crl_findings
+            report.lines += [f"{path}:", *other_lines(inventory)]
+            self._conclude(self._findings_of_others(inventory), report)
 
-            findings = list(crl_findings(inventory.crls))
-            self._conclude(findings, report)
-            report.lines += [f"{path}:"]
-        report.lines += other_lines(inventory)
+    def _findings_of_others(self, inventory: "Inventory") -> "list[Finding]":
+        """What is wrong with what is no certificate."""
+        from dicomtls.certificates.checks import crl_findings, request_findings
+        from dicomtls.certificates.load import load_certificates
+
+        paths = self.settings.ca if inventory.crls else ()
+        authorities = [der for path in paths for der in load_certificates(path, self.settings.passphrase)]
+        return [*request_findings(inventory.requests), *crl_findings(inventory.crls, authorities)]
 
     def _inspect_peer(self, target: str, report: Report) -> None:
         from dicomtls.scu.attempt import Attempt
@@ -104,6 +113,10 @@ class Inspector:
                 if error.code != "name-not-found":
                     raise
                 error.hints = (*error.hints, f"if a file was meant: there is none named {target}")
+                raise
+            except HandshakeError as error:
+                # What an echo would be told to try are options that this command does not have.
+                error.hints = (f"handshake-probe finds out more: dicomtls handshake-probe {target}",)
                 raise
         host = self.host or attempt.peer.host
         inspection = self._inspection(chain, host=host, purpose=self.purpose or "server", is_peer=True)
@@ -128,12 +141,12 @@ class Inspector:
         for file in files_in(path):
             try:
                 inventory = take_inventory(file, None)  # nobody wants to be asked for each of a folder's keys
-                if inventory.certificates:
-                    rows.append(Row(file, self._inspection(inventory.certificates, keys=inventory.keys)))
             except CredentialError as error:
                 if error.code in {"passphrase-needed", "bad-passphrase"}:
                     self.out.warning(error.message)
                 continue  # not every file of a folder is meant
+            if inventory.certificates:
+                rows.append(Row(file, self._inspection(inventory.certificates, keys=inventory.keys)))
         if not rows:
             msg = f"no certificate in any file of {path}"
             raise CredentialError(msg, code="not-a-certificate", evidence={"path": str(path)})
@@ -177,10 +190,10 @@ class Inspector:
             leaf=0 if is_peer else None,
         )
 
-    def _tell(self, title: str, inspection: "Inspection", report: Report) -> None:
+    def _tell(self, title: str, inspection: "Inspection", report: Report, others: "Sequence[Finding]" = ()) -> None:
         report.values["certificates"] = [one.as_json() for one in inspection.certificates]
         report.lines += inspection_lines(title, inspection)
-        self._conclude(inspection.findings, report)
+        self._conclude((*inspection.findings, *others), report)
 
     def _conclude(self, findings: "Sequence[Finding]", report: Report, *, with_lines: bool = True) -> None:
         from dicomtls.cli.inspect_cert_view import finding_lines

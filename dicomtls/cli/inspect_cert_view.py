@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from dicomtls.cli.text import Line, Style, Styled
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dicomtls.certificates.describe import CertificateDescription
     from dicomtls.certificates.findings import Finding
     from dicomtls.certificates.inventory import Inventory
@@ -57,9 +59,11 @@ def finding_lines(findings: "Sequence[Finding]") -> Iterator[Line]:
 def other_lines(inventory: "Inventory") -> Iterator[Line]:
     """Show what a file holds besides certificates."""
     for key in inventory.keys:
-        sealed = ", encrypted" if key.encrypted else ""
-        what = f"{key.key_type} {key.key_bits or ''}".rstrip() if key.key_type else "not opened: no passphrase"
-        yield f"private key: {what}{sealed}"
+        if key.key_type is None:
+            yield "private key: encrypted, and not opened: give --passphrase-file PATH or --passphrase-env NAME"
+        else:
+            sealed = ", encrypted" if key.encrypted else ""
+            yield f"private key: {key.key_type} {key.key_bits or ''}".rstrip() + sealed
         if key.spki_sha256:
             yield _row("", "public key", f"sha256:{key.spki_sha256}")
     for request in inventory.requests:
@@ -70,7 +74,9 @@ def other_lines(inventory: "Inventory") -> Iterator[Line]:
     for crl in inventory.crls:
         yield f"certificate revocation list of {_short(crl.issuer)}"
         yield _row("", "number", "(none)" if crl.number is None else str(crl.number))
-        yield _row("", "updated", f"{crl.this_update or '(unknown)'}, next {crl.next_update or '(not said)'}")
+        yield _row(
+            "", "updated", f"{_moment(crl.this_update, '(unknown)')}, next {_moment(crl.next_update, '(not said)')}"
+        )
         yield _row("", "revoked", f"{crl.revoked} certificate{'' if crl.revoked == 1 else 's'}")
 
 
@@ -80,6 +86,10 @@ def days_left(certificate: "CertificateDescription") -> str:
     if days is None:
         return "dates that cannot be read"
     return f"{days} days left" if days >= 0 else f"expired {-days} days ago"
+
+
+def _moment(moment: "datetime | None", otherwise: str) -> str:
+    return otherwise if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _certificate(certificate: "CertificateDescription", indent: str) -> Iterator[Line]:

@@ -54,9 +54,9 @@ class Output:
 
     def error(self, diagnosis: "Diagnosis") -> None:
         """Say what went wrong and what to do next; with `-v` also the facts behind it."""
-        self._say("error", diagnosis.message)
+        self.failure(diagnosis.message)
         for hint in diagnosis.hints:
-            self._say("hint", hint)
+            self.hint(hint)
         if self.verbose:
             self._facts({"code": diagnosis.code, "stage": diagnosis.stage, "by": diagnosis.by, **diagnosis.evidence})
 
@@ -71,6 +71,14 @@ class Output:
                     self.detail(f"{name}: {'; '.join(part for part in entry.values() if isinstance(part, str))}")
             else:
                 self.detail(f"{name}: {' '.join(map(str, entries))}")
+
+    def failure(self, text: str) -> None:
+        """Say what went wrong, where what to do about it follows for several failures together."""
+        self._say("error", text)
+
+    def hint(self, text: str) -> None:
+        """Say what to do next."""
+        self._say("hint", text)
 
     def warning(self, text: str) -> None:
         """Say what the user should know though nothing failed; `--quiet` does not silence it."""

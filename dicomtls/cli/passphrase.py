@@ -35,13 +35,11 @@ def ask_twice() -> bytes:
     if not _has_terminal():
         msg = "there is no terminal to ask for the passphrase on"
         raise UsageError(msg, hints=("give it with --passphrase-file or --passphrase-env",))
-    from getpass import getpass
-
-    first, second = getpass("new passphrase: "), getpass("the same again: ")
+    first, second = _typed("new passphrase: "), _typed("the same again: ")
     if first != second or not first:
         msg = "the passphrase is empty" if not first and not second else "the two passphrases differ"
         raise UsageError(msg)
-    return first.encode()
+    return first
 
 
 def read_secret(path: Path, what: str) -> bytes:
@@ -104,12 +102,24 @@ class _Prompt:
 def _ask(path: Path) -> bytes | None:
     if not _has_terminal():
         return None
+    return _typed(f"passphrase for {visible(str(path))}: ")
+
+
+def _typed(prompt: str) -> bytes | None:
+    """What is typed without being shown, None at an end of file (Ctrl-D)."""
     from getpass import getpass
 
     try:
-        return getpass(f"passphrase for {visible(str(path))}: ").encode()
+        return getpass(prompt).encode()
     except EOFError:
+        sys.stderr.write("\n")  # the cursor still stands behind the question
         return None
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
+    except UnicodeError:
+        msg = "the passphrase that was typed is not text in the terminal's encoding"
+        raise UsageError(msg, hints=("give it with --passphrase-file",)) from None
 
 
 def _has_terminal() -> bool:

@@ -1,10 +1,13 @@
-"""The lines to type on either side with the files of a new PKI: dicomtls, DCMTK, Orthanc."""
+"""The lines to type on either side with new files: dicomtls, DCMTK, Orthanc, dcm4che."""
 
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 from dicomtls.cli.text import Line, Style, Styled
+
+UNKNOWN_KEY = Path("KEY")
+"""Stands in the lines for the key's file where only the device knows it."""
 
 _PORT = 2762
 # DCMTK 3.6.7 offers no ECDSA suite by itself at TLS 1.2.
@@ -40,24 +43,64 @@ def lines_to_type(directory: Path, host: str, *, key_type: str, encrypted: bool)
 
 
 def lines_for_identity(
-    directory: Path, name: str, ca: Path, *, host: str | None, key_type: str, encrypted: bool
+    directory: Path,
+    name: str,
+    ca: Path,
+    *,
+    is_server: bool,
+    key_type: str,
+    encrypted: bool,
+    key: Path | None = None,
+    has_archive: bool = True,
 ) -> Iterator[Line]:
-    """Return what to type with one identity, on its own side; `host` where it is a server's, None for a client's."""
-    own, anchors = _Files(directory, name), shlex.quote(str(ca))
+    """Return what to type with one identity, on its own side.
+
+    `key` where it is not `NAME.key` beside the certificate; `has_archive` is false where the command makes none.
+    """
+    own, anchors = _Files(directory, name, key), shlex.quote(str(ca))
+    archives = directory if has_archive else directory / "java"
     ecdsa = _DCMTK_ECDSA if key_type.startswith("ec:") else ""
-    if host is not None:
+    if is_server:
         ours = f"dicomtls serve --directory in --ca {anchors} --cert {own.cert} --key {own.key}"
         dcmtk = f"storescp +tls {own.key} {own.cert} +cf {anchors}{ecdsa} {_PORT}"
-        dcm4che = f"storescp -b :{_PORT} --tls12 {_dcm4che(directory, name)}"
+        dcm4che = f"storescp -b :{_PORT} --tls12 {_dcm4che(archives, name)}"
     else:
         ours = f"dicomtls echo PEER --ca {anchors} --cert {own.cert} --key {own.key}"
         dcmtk = f"echoscu +tls {own.key} {own.cert} +cf {anchors}{ecdsa} PEER {_PORT}"
-        dcm4che = f"storescu -c ANY-SCP@PEER:{_PORT} --tls12 {_dcm4che(directory, name)} FILES"
+        dcm4che = f"storescu -c ANY-SCP@PEER:{_PORT} --tls12 {_dcm4che(archives, name)} FILES"
     yield from _section("dicomtls", ours)
     yield from _section("DCMTK", dcmtk)
     if not encrypted:
-        yield from _section("Orthanc (orthanc.json)", *_orthanc(directory, name, ca))
-    yield from _section("dcm4che (with --pkcs12 and a passphrase)", _trust_store(anchors), dcm4che)
+        yield from _section("Orthanc (orthanc.json)", *_orthanc(directory, name, ca, key))
+    if has_archive:
+        yield from _section("dcm4che (with --pkcs12 and a passphrase)", _trust_store(anchors), dcm4che)
+    else:
+        yield from _section("dcm4che", _archive_of(archives, name, own), _trust_store(anchors), dcm4che)
+
+
+def lines_for_certificate(
+    directory: Path, name: str, ca: Path, der: bytes, *, key: Path, encrypted: bool
+) -> Iterator[Line]:
+    """Return the same for a certificate (DER) whose key is elsewhere, by what stands in it."""
+    from dicomtls.certificates.describe import describe
+    from dicomtls.certificates.fields import permits_server
+
+    return lines_for_identity(
+        directory,
+        name,
+        ca,
+        is_server=permits_server(der),
+        key_type=f"{describe(der).key_type.lower()}:",
+        encrypted=encrypted,
+        key=key,
+        has_archive=False,
+    )
+
+
+def _archive_of(folder: Path, name: str, own: "_Files") -> str:
+    """Into a folder of its own: the command writes the certificate and the key again, the latter encrypted."""
+    where = f"--name {shlex.quote(name)} --out {shlex.quote(str(folder))}"
+    return f"dicomtls certgen bundle {own.cert} --key {own.key} --pkcs12 --ask-passphrase {where}"
 
 
 def _trust_store(ca: str) -> str:
@@ -75,19 +118,23 @@ def _section(heading: str, *lines: str) -> Iterator[Line]:
     yield from (f"  {line}" for line in lines)
 
 
-def _orthanc(directory: Path, name: str, ca: Path) -> Iterator[str]:
+def _orthanc(directory: Path, name: str, ca: Path, key: Path | None = None) -> Iterator[str]:
     from json import dumps
 
     folder = directory.absolute()
     yield '"DicomTlsEnabled": true, "DicomTlsRemoteCertificateRequired": true,'
     yield f'"DicomTlsCertificate": {dumps(str(folder / f"{name}.pem"))},'
-    yield f'"DicomTlsPrivateKey": {dumps(str(folder / f"{name}.key"))},'
+    yield f'"DicomTlsPrivateKey": {dumps(str(folder / f"{name}.key") if key is None else _absolute(key))},'
     yield f'"DicomTlsTrustedCertificates": {dumps(str(ca.absolute()))}'
+
+
+def _absolute(key: Path) -> str:
+    return str(key) if key == UNKNOWN_KEY else str(key.absolute())
 
 
 class _Files:
     """How to write the files of one role on a command line."""
 
-    def __init__(self, directory: Path, role: str) -> None:
+    def __init__(self, directory: Path, role: str, key: Path | None = None) -> None:
         self.cert = shlex.quote(str(directory / f"{role}.pem"))
-        self.key = shlex.quote(str(directory / f"{role}.key"))
+        self.key = shlex.quote(str(directory / f"{role}.key" if key is None else key))

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dicomtls.cli.documents import TIMES, envelope
+from dicomtls.cli.documents import envelope
 from dicomtls.cli.output import Output
+from dicomtls.cli.sentences import stages
 from dicomtls.cli.text import Line
 from dicomtls.errors import DicomTLSError, ExitStatus, Interrupted
 
@@ -41,7 +42,7 @@ def run(output: Output, body: Callable[[Report], None]) -> int:
         return ExitStatus.SUCCESS
     document = envelope(output.command, report.attempt, failure, report.values) if output.json else {}
     if report.attempt is not None:
-        _log_times(output, report.attempt.timing_ms)
+        _log_stages(output, report.attempt, failure)
     output.result(document, report.lines)
     if failure is None:
         return ExitStatus.SUCCESS
@@ -110,6 +111,8 @@ def _diagnose(error: DicomTLSError | OSError | MemoryError) -> "Diagnosis":
     return diagnose(error)
 
 
-def _log_times(output: Output, timing_ms: Mapping[str, float]) -> None:
-    if timing_ms:
-        output.detail(", ".join(f"{name} {timing_ms[name]:.1f} ms" for name in TIMES if name in timing_ms))
+def _log_stages(output: Output, attempt: "Attempt", failure: "Diagnosis | None") -> None:
+    """How far it came: a line for each stage, with `-v`."""
+    if output.verbose:
+        for line in stages(attempt, failure.stage if failure is not None else None):
+            output.detail(line)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dicomtls.cli.output import OutputLostError
 from dicomtls.cli.text import Line, Style, Styled
+from dicomtls.errors import By
 from dicomtls.scp.events import Event, Severity
 
 if TYPE_CHECKING:
@@ -78,7 +79,20 @@ def _text(event: Event) -> Line:
     where = " ".join(part for part in (f"#{event.association}" if event.association else "", event.peer or "") if part)
     style = _STYLES.get(event.severity)
     mark = (Styled(f"{event.severity}: ", style),) if style else ()
-    return (f"{_now()} {where}{': ' if where else ''}", *mark, event.message)
+    return (f"{_now()} {where}{': ' if where else ''}", *mark, event.message + _diagnosis(event))
+
+
+def _diagnosis(event: Event) -> str:
+    """The code of a failure, who refused, and the first thing to do about it; JSON has all of them."""
+    code, by, hints = (event.facts.get(key) for key in ("code", "by", "hints"))
+    if not code:
+        return ""
+    who = f" by {_REFUSERS[by]}" if isinstance(by, By) and by in _REFUSERS else ""
+    hint = f"; hint: {hints[0]}" if isinstance(hints, list) and hints else ""
+    return f" [{code}{who}]{hint}"
+
+
+_REFUSERS = {By.US: "us", By.PEER: "the client"}
 
 
 def _document(event: Event) -> dict[str, object]:

@@ -4,10 +4,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicomtls.cli.sentences import days_in_words
 from dicomtls.cli.writing import check_writable, remove_file, replace_file
 from dicomtls.errors import CredentialError, MachineError
 from dicomtls.peer import format_address
@@ -67,18 +67,17 @@ def _warn_of_expiry(settings: "TLSSettings", on_event: Listener) -> None:
         with suppress(CredentialError):  # dates that nobody can read, in a file that OpenSSL took
             days_left = _days_left(path, settings)
             if days_left < settings.warn_days:
-                left = f"has {days_left} days left" if days_left >= 0 else "has expired"
+                message = f"our certificate {days_in_words(days_left)}: {path}"
                 facts = {"path": str(path), "days_left": days_left}
-                on_event(Event("certificate-expires", f"our certificate {left}: {path}", Severity.WARNING, facts=facts))
+                on_event(Event("certificate-expires", message, Severity.WARNING, facts=facts))
 
 
 def _days_left(path: Path, settings: "TLSSettings") -> int:
     """Whole days until the first certificate of the chain in the file expires."""
-    from dicomtls.certificates.fields import validity
+    from dicomtls.certificates.fields import days_left
     from dicomtls.certificates.load import load_certificates
 
-    ends = [validity(der)[1] for der in load_certificates(path, settings.passphrase)]
-    return (min(ends) - datetime.now(UTC)).days
+    return days_left(load_certificates(path, settings.passphrase))
 
 
 @contextmanager

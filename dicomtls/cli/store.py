@@ -7,6 +7,7 @@ import typer
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
+from dicomtls.cli.options.peer import PeerName
 from dicomtls.cli.options.store import SendingOptions
 from dicomtls.cli.progress import progress
 from dicomtls.cli.running import Report, interruptible, run
@@ -28,7 +29,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def store(
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    peer: PeerName,
     paths: Annotated[
         tuple[Path, ...],
         typer.Argument(metavar="PATH", help="files, folders with all below them, DICOMDIRs"),
@@ -47,8 +48,9 @@ def store(
         from dicomtls.scu.instances import find_instances
 
         report = StoreReport(out, so_far, sending.report)
-        options, tls_settings, settings = sending.settings(), tls.settings(), association.settings(trace=out.trace)
+        options, settings = sending.settings(), association.settings(trace=out.trace)
         target = association.peer(peer, no_tls=tls.no_tls)
+        tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
         so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
         so_far.target = tls.follow_up(target, tls_settings, settings)

@@ -130,6 +130,26 @@ def _wrong_purpose(facts: HandshakeFacts) -> str:
     return f"the {_whose(facts)} certificate is not made for a TLS {role}"
 
 
+def _bad_signature(facts: HandshakeFacts) -> str:
+    if facts.verify_code == _CRL_SIGNATURE:
+        return "the revocation list given with --crl is not signed by the authority whose name it bears"
+    return f"the {_whose(facts)} certificate or one of its issuers bears a signature that is not right"
+
+
+def _bad_signature_hints(facts: HandshakeFacts) -> tuple[str, ...]:
+    if facts.verify_code == _CRL_SIGNATURE:
+        from dicomtls.certificates.checks import CRL_FORGED_HINTS
+
+        return CRL_FORGED_HINTS
+    return (
+        "if the authority has a new key by now, give its new certificate with --ca",
+        "else the owner of that certificate must have it issued anew",
+    )
+
+
+_CRL_SIGNATURE: Final = 8  # X509_V_ERR_CRL_SIGNATURE_FAILURE
+
+
 def _weak_key(facts: HandshakeFacts) -> str:
     if facts.reason == "DH_KEY_TOO_SMALL":
         return "the peer's Diffie-Hellman key is too small"
@@ -205,7 +225,10 @@ _CAUSES: Final[dict[str, Cause]] = {
         By.NEITHER,
         by_role("the peer does not speak TLS at this port", "what the client sends is not TLS"),
         hints_by_role(
-            ("check the port", "if it is plain DICOM, connect with --no-tls"),
+            (
+                "check the port",
+                "if it is plain DICOM, connect with --no-tls, in place of the other TLS options",
+            ),
             ("a port scanner, or a device that speaks another protocol: check its port",),
         ),
     ),
@@ -214,8 +237,8 @@ _CAUSES: Final[dict[str, Cause]] = {
         by_role("the TLS handshake was not finished in time", "the client did not finish the TLS handshake in time"),
         hints_by_role(
             (
-                "the peer may be busy, or may wait for plain DICOM at this port: try --no-tls",
-                "give a slow peer more time with --connect-timeout",
+                "the peer may wait for plain DICOM at this port: try --no-tls, in place of the other TLS options",
+                "or be busy: give a slow peer more time with --connect-timeout",
             ),
             ("the client or the network is slow, or a port check holds the connection",),
         ),
@@ -240,7 +263,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "tls-error": Cause(
         By.NEITHER,
         lambda facts: f"the TLS handshake failed: {facts.reason or 'no reason given'}",
-        _hints("the peer's log may say more"),
+        hints_by_role(("the peer's log may say more",), ("the log of the client may say more",)),
     ),
     "unknown-issuer": Cause(By.US, _unknown_issuer, _anchor_hints),
     "incomplete-chain": Cause(
@@ -260,7 +283,10 @@ _CAUSES: Final[dict[str, Cause]] = {
     "not-yet-valid": Cause(
         By.US,
         _not_yet_valid,
-        _hints("check the clock of this machine and of the machine that issued it"),
+        _hints(
+            "check the clock of this machine and of the machine that issued it",
+            "if both are right, the owner of that certificate must have it issued anew",
+        ),
     ),
     "name-mismatch": Cause(By.US, _name_mismatch, _name_hints),
     "wrong-purpose": Cause(
@@ -277,7 +303,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "crl-expired": Cause(
         By.US,
         _fixed("the revocation list given with --crl is not current"),
-        _hints("fetch the current list from the authority"),
+        _hints("fetch the current list from the authority, and give it with --crl in place of the old one"),
     ),
     "weak-key": Cause(
         By.US,
@@ -294,11 +320,8 @@ _CAUSES: Final[dict[str, Cause]] = {
     ),
     "bad-signature": Cause(
         By.US,
-        _about("or one of its issuers bears a signature that is not right"),
-        _hints(
-            "if the authority has a new key by now, give its new certificate with --ca",
-            "else the owner of that certificate must have it issued anew",
-        ),
+        _bad_signature,
+        _bad_signature_hints,
     ),
     "invalid-ca": Cause(By.US, _about("was issued by a certificate that is no authority's"), _REISSUE),
     "path-length-exceeded": Cause(By.US, _about("comes with a longer chain than its authority allows"), _REISSUE),
@@ -311,7 +334,10 @@ _CAUSES: Final[dict[str, Cause]] = {
             "the peer's certificate matches no pin: its fingerprint is sha256:"
             + str(leaf(facts).get("fingerprint_sha256", "(none)"))
         ),
-        _hints("if the peer was given a new certificate, ask its owner for the fingerprint and change --pin"),
+        _hints(
+            "if the peer was given a new certificate, ask its owner for the fingerprint and change --pin",
+            "where it was remembered (--trust-on-first-use): dicomtls peers forget HOST:PORT, and meet it anew",
+        ),
     ),
     "client-certificate-required": Cause(
         By.PEER,

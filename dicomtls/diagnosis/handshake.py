@@ -35,6 +35,7 @@ _CLOSED: Final = {"eof": "peer-closed", "reset": "connection-reset"}
 _VERIFY_CODES: Final = {
     3: "crl-missing",
     7: "bad-signature",
+    8: "bad-signature",  # the revocation list's
     9: "not-yet-valid",
     10: "expired",
     11: "crl-expired",
@@ -86,6 +87,7 @@ _REASONS: Final = {
     "NO_CIPHERS_AVAILABLE": "no-shared-cipher",
     "UNSUPPORTED_PROTOCOL": "no-shared-protocol",
     "NO_PROTOCOLS_AVAILABLE": "no-shared-protocol",
+    "UNKNOWN_PROTOCOL": "no-shared-protocol",  # SSL 2.0 itself, not only its form of a hello
     "WRONG_SSL_VERSION": "no-shared-protocol",
     "VERSION_TOO_LOW": "no-shared-protocol",
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": "unsafe-renegotiation",

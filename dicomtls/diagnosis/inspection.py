@@ -10,9 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from dicomtls.certificates.authorities import authority_flaws
 from dicomtls.certificates.chain import Arrangement, arrange
-from dicomtls.certificates.checks import flaws, remarks, time_flaws
+from dicomtls.certificates.checks import CRL_FORGED_HINTS, flaws, name_of, remarks, time_flaws
+from dicomtls.certificates.culprits import constraining, with_unknown_critical_extension, wrongly_signed
 from dicomtls.certificates.describe import CertificateDescription, permits_client, permits_server
+from dicomtls.certificates.fields import CertificateFields
 from dicomtls.certificates.findings import Finding, Severity
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.handshake import classify
@@ -127,6 +130,29 @@ _LEAVE: Final = {
     "crl-expired": Leave.REVOCATION,
     "unknown-critical-extension": Leave.CRITICAL_EXTENSIONS,
 }
+# X509_V_ERR_CRL_SIGNATURE_FAILURE; _SUBTREE_MINMAX, _UNSUPPORTED_CONSTRAINT_TYPE and _SYNTAX.
+_CRL_SIGNATURE: Final = 8
+_CONSTRAINT_NOT_KNOWN: Final = frozenset({49, 51, 52})
+_CRL_FORGED: Final = "the revocation list given with --crl is not signed by the authority whose name it bears"
+_NAMESAKE: Final = (
+    "an authority of that name is among the trust anchors, with another key: it has a new one by now, or is another's"
+)
+_TOO_LONG: Final = "the certificates are longer than what OpenSSL takes from anybody (100 KiB)"
+_TOO_LONG_HINTS: Final = ("leave out what is no part of the chain, or have them issued with fewer names",)
+_WRONGLY_SIGNED: Final = "bears a signature that is not its issuer's"
+# What is said where none of the certificates at hand has the fault, so that an anchor must have it.
+_ANCHOR_FAULTS: Final = {
+    "expired": "an authority among the trust anchors has expired",
+    "not-yet-valid": "an authority among the trust anchors is not valid yet",
+    "weak-key": "an authority among the trust anchors has a key that is too small",
+    "weak-signature": "an authority among the trust anchors is signed with a hash that is too weak",
+    "invalid-ca": "an authority among the trust anchors may not issue certificates (basicConstraints, keyUsage)",
+    "wrong-purpose": "an authority among the trust anchors may not issue for a TLS {role}",
+    "path-length-exceeded": "the chain is longer than an authority among the trust anchors allows (path length)",
+    "unknown-critical-extension": (
+        "an authority among the trust anchors has a critical extension that OpenSSL does not know"
+    ),
+}
 _NO_ANCHOR: Final = frozenset({"unknown-issuer", "incomplete-chain", "self-signed"})
 # Hints of a handshake that mean nothing where a file is looked at.
 _HINTS: Final = {
@@ -144,6 +170,11 @@ _HINTS: Final = {
         "better: let the whole chain be sent: dicomtls certgen bundle",
     ),
 }
+
+
+def _leave(code: str, facts: HandshakeFacts) -> Leave:
+    """What to leave out to see behind this fault; nothing where that cannot be."""
+    return Leave.REVOCATION if facts.verify_code == _CRL_SIGNATURE else _LEAVE.get(code, Leave.NOTHING)
 
 
 class _Verifier:
@@ -178,16 +209,17 @@ class _Verifier:
         errors = list(self._verdicts())
         yield from errors
         told = {finding.code for finding in errors}
+        already = {(finding.code, finding.certificate) for finding in errors}
         if errors and "name-mismatch" not in told:
             yield from self._name_flaw()
-        for flaw in flaws(self._certificates, self._path, purpose=self._expectation.purpose, now=self._now):
+        for flaw in self._flaws(self._expectation.purpose):
             # What OpenSSL accepts makes no handshake fail: an expired root above a trusted intermediate, say.
             is_weakness = _LEAVE.get(flaw.code) is Leave.STRENGTH
             tolerated = not errors or (
                 is_weakness and not find_profile(self._expectation.settings.profile).security_level
             )
             severity = Severity.WARNING if tolerated else Severity.ERROR
-            if flaw.code not in told or flaw.certificate != self._culprit(flaw.code):
+            if (flaw.code, flaw.certificate) not in already:
                 yield replace(flaw, severity=severity)
         yield from self._strict(told)
         yield from self._not_checked()
@@ -204,8 +236,8 @@ class _Verifier:
                 yield self._finding(code, facts)
             if code in _NO_ANCHOR and not question.anchors:
                 question = replace(question, anchors=(self._certificates[self._path[-1]].der,))
-            elif _LEAVE.get(code, leave) & ~leave:
-                leave |= _LEAVE[code]
+            elif (unasked := _leave(code, facts)) & ~leave:
+                leave |= unasked
             elif code == "wrong-purpose" and question.role == self._role and self._suits_the_other_role():
                 # The only way to see what is behind a wrong purpose: the purpose cannot be left out.
                 question = replace(question, role="client" if self._role == "server" else "server", reference=None)
@@ -224,19 +256,54 @@ class _Verifier:
         if host is not None and not shown.matches(host):
             yield self._finding("name-mismatch", HandshakeFacts(reference_name=host, chain_der=self._question.chain))
 
+    def _flaws(self, purpose: str | None) -> Iterator[Finding]:
+        yield from flaws(self._certificates, self._path, purpose=purpose, now=self._now)
+        yield from authority_flaws(self._certificates, self._path, purpose=purpose)
+
     def _finding(self, code: str, facts: HandshakeFacts) -> Finding:
+        """What OpenSSL said, about the first certificate that has this fault by our own eyes."""
+        if facts.verify_code == _CRL_SIGNATURE:
+            return Finding(code, Severity.ERROR, _CRL_FORGED, None, CRL_FORGED_HINTS)
+        if facts.reason == "EXCESSIVE_MESSAGE_SIZE":
+            return Finding(code, Severity.ERROR, _TOO_LONG, None, _TOO_LONG_HINTS)
+        flaw = next((flaw for flaw in self._flaws(self._role) if flaw.code == code), None)
+        if flaw is not None:
+            return flaw
+        place = self._culprit(code, facts)
         cause = cause_of(code)
         message = re.sub(r"\b(peer|client)'s (?=certificate)", "", cause.message(facts))
+        if code == "bad-signature":
+            message = f"{name_of(self._certificates[place or 0], place or 0, self._path)} {_WRONGLY_SIGNED}"
+        elif place is not None and facts.verify_code in _CONSTRAINT_NOT_KNOWN:
+            named = name_of(self._certificates[place], place, self._path)
+            message = f"{named} has name constraints that OpenSSL cannot compare: {facts.verify_message}"
+        elif place is None and code in _ANCHOR_FAULTS:
+            message = _ANCHOR_FAULTS[code].format(role=self._role)
         hints = _HINTS.get(code) or cause.hints(facts)
-        return Finding(code, Severity.ERROR, message, self._culprit(code), hints)
+        if code in _NO_ANCHOR and self._has_namesake_of_issuer():
+            hints = (_NAMESAKE, *hints)
+        return Finding(code, Severity.ERROR, message, place, hints)
 
-    def _culprit(self, code: str) -> int:
-        """Where the first fault of this kind is: OpenSSL knows it, but the ssl module does not tell."""
-        found = flaws(self._certificates, self._path, purpose=self._role, now=self._now)
+    def _has_namesake_of_issuer(self) -> bool:
+        """Whether an anchor has the name of the issuer that is missing: then it is its key that is another."""
+        from dicomtls.certificates.load import load_certificates
+
+        settings, top = self._expectation.settings, self._certificates[self._path[-1]]
+        anchors = (der for path in settings.ca for der in load_certificates(path, settings.passphrase))
+        issuer = CertificateFields.parse(top.der).issuer
+        return not top.self_signed and any(CertificateFields.parse(der).subject == issuer for der in anchors)
+
+    def _culprit(self, code: str, facts: HandshakeFacts) -> int | None:
+        """Where the fault is; None where it is in none of these certificates: in an anchor, or in a revocation list."""
         if code in {"unknown-issuer", "incomplete-chain"}:
             return self._path[-1]
-        places = (flaw.certificate for flaw in found if flaw.code == code)
-        return next((place for place in places if place is not None), self._path[0])
+        if code == "bad-signature":
+            return wrongly_signed(self._certificates, self._path)
+        if code == "unknown-critical-extension":
+            return with_unknown_critical_extension(self._certificates, self._path)
+        if facts.verify_code in _CONSTRAINT_NOT_KNOWN:
+            return constraining(self._certificates, self._path)
+        return None if code in _ANCHOR_FAULTS or code == "crl-expired" else self._path[0]
 
     def _strict(self, told: set[str]) -> Iterator[Finding]:
         if self._question.anchors and len(self._path) == 1 and not self._leaf.self_signed:

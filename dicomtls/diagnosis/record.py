@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dicomtls.diagnosis.causes import cause_of
+from dicomtls.diagnosis.client import client_evidence
 from dicomtls.diagnosis.handshake import classify, evidence_of, refuser
 from dicomtls.errors import By, DicomTLSError, ExitStatus, HandshakeError, Stage
 
@@ -111,4 +112,5 @@ def _diagnose_handshake(error: HandshakeError) -> Diagnosis:
     code = error.code if error.code != "tls-error" else classify(facts)
     cause = cause_of(code)
     by = refuser(code, facts, cause.by)
-    return Diagnosis(code, Stage.TLS, by, cause.message(facts), cause.hints(facts), evidence_of(facts))
+    evidence = {**evidence_of(facts), **(client_evidence(facts) if facts.role == "server" else {})}
+    return Diagnosis(code, Stage.TLS, by, cause.message(facts), error.hints or cause.hints(facts), evidence)

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from dicomtls.certificates.distinguished import distinguished_name
 from dicomtls.diagnosis import Diagnosis, diagnose
+from dicomtls.diagnosis.findings import findings_about, with_all_findings
 from dicomtls.diagnosis.peer_certificate import leaf, server_name_to_give
 from dicomtls.errors import HandshakeError, HandshakeFacts, LocalError
 from dicomtls.probe.inquiry import Inquiry, Outcome
+from dicomtls.probe.target import WITHOUT_OURS
 from dicomtls.tls import TLSSettings
-
-if TYPE_CHECKING:
-    from dicomtls.certificates.findings import Finding
 
 _MOST_HINTS: Final = 3
 _NAME_MAY_MATTER: Final = frozenset({"name-mismatch", "unknown-issuer", "self-signed", "incomplete-chain", "expired"})
@@ -26,7 +25,9 @@ def look_at_peer_certificate(diagnosis: Diagnosis, facts: HandshakeFacts, inquir
     assert settings is not None  # noqa: S101 -- only a handshake shows a certificate
     diagnosis = _with_fingerprint(diagnosis, facts)
     if not settings.pins:
-        diagnosis = _with_all_findings(diagnosis, facts, settings)
+        diagnosis = with_all_findings(
+            diagnosis, facts.chain_der, settings, purpose="server", host=_host(facts, settings)
+        )
     if diagnosis.code == "name-mismatch" and (name := server_name_to_give(facts)) is not None:
         if inquiry.may_ask and inquiry.behind_tls(f"with --server-name {name}", server_name=name).tls_works:
             hint = f"if that is the peer that you mean: it connects with --server-name {name}"
@@ -45,36 +46,14 @@ def look_at_own_certificate(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry
     if facts.own_chain:
         diagnosis = _with_own_faults(diagnosis, facts)
         if inquiry.may_ask:
-            outcome = inquiry.behind_tls("without our certificate", cert=(), key=())
+            outcome = inquiry.behind_tls(WITHOUT_OURS, cert=(), key=())
             if outcome.tls_works:
                 return _with_hint(diagnosis, "it connects without our certificate: leave out --cert and --key")
     return diagnosis
 
 
-def _with_all_findings(diagnosis: Diagnosis, facts: HandshakeFacts, settings: TLSSettings) -> Diagnosis:
-    try:
-        findings = _findings(facts.chain_der, settings, purpose="server", host=_host(facts, settings))
-    except LocalError:  # a chain that cannot be read: what OpenSSL said of it stands
-        return diagnosis
-    errors = [finding for finding in findings if finding.severity == "error"]
-    others = [finding.message for finding in errors if finding.code != diagnosis.code]
-    evidence = {**diagnosis.evidence, "findings": [finding.as_json() for finding in errors]}
-    message = "; besides: ".join((diagnosis.message, "; ".join(others))) if others else diagnosis.message
-    return replace(diagnosis, message=message, evidence=evidence)
-
-
 def _host(facts: HandshakeFacts, settings: TLSSettings) -> str | None:
     return facts.reference_name if settings.verify_name else None
-
-
-def _findings(
-    chain: tuple[bytes, ...], settings: TLSSettings, *, purpose: str, host: str | None = None
-) -> "tuple[Finding, ...]":
-    from dicomtls.certificates.describe import describe
-    from dicomtls.diagnosis.inspection import Expectation, inspect_certificates
-
-    expectation = Expectation(settings=settings, host=host, purpose=purpose)
-    return inspect_certificates([describe(der) for der in chain], expectation, leaf=0).findings
 
 
 def _with_fingerprint(diagnosis: Diagnosis, facts: HandshakeFacts) -> Diagnosis:
@@ -123,7 +102,7 @@ def _with_own_faults(diagnosis: Diagnosis, facts: HandshakeFacts) -> Diagnosis:
 def _own_faults(facts: HandshakeFacts) -> Iterator[str]:
     try:
         # No anchors: whom the peer trusts is not known here.
-        findings = _findings(facts.own_chain, TLSSettings(), purpose="client")
+        findings = findings_about(facts.own_chain, TLSSettings(), purpose="client")
     except LocalError:
         findings = ()
     yield from (finding.message for finding in findings if finding.severity == "error")

@@ -23,7 +23,7 @@ from dicomtls.errors import (
     PeerExpectsTLS,
 )
 from dicomtls.peer import DEFAULT_CALLED_AE_TITLE, DEFAULT_CALLING_AE_TITLE, Peer
-from dicomtls.probe.target import Target
+from dicomtls.probe.target import CONNECTS, Target
 from dicomtls.scu.attempt import Attempt, Requestor
 from dicomtls.scu.echo import VERIFICATION_SOP_CLASS
 from dicomtls.scu.settings import AssociationSettings
@@ -97,7 +97,7 @@ class Inquiry:
     def behind_tls(self, what: str, **changes: object) -> Outcome:
         """Try again with other settings; `what` says in the log how they differ."""
         assert self.target.tls is not None  # noqa: S101 -- who spoke in clear has no settings to change
-        tls = replace(self.target.tls, keylog=None, **changes)  # type: ignore[arg-type]  # fields by name
+        tls = replace(_quiet(self.target.tls), **changes)  # type: ignore[arg-type]  # fields by name
         outcome = self._associate(tls, _ANSWER_BEHIND_TLS)
         self.note(what, _words(outcome))
         return outcome
@@ -146,6 +146,11 @@ class Inquiry:
     def _begin(self) -> Attempt:
         self._left -= 1
         return Attempt(self._peer, self._settings.calling_ae_title)
+
+
+def _quiet(tls: TLSSettings) -> TLSSettings:
+    """The same without what an attempt would leave behind: secrets in a log, a peer that is remembered."""
+    return replace(tls, keylog=None, remember=None if tls.remember is None else lambda *_: None)
 
 
 def _converse(
@@ -206,7 +211,7 @@ def _clear_answer(error: DicomTLSError | None) -> Clear:
 
 def _words(outcome: Outcome) -> str:
     if outcome.error is None:
-        return "it connects"
+        return CONNECTS
     from dicomtls.diagnosis import diagnose
 
     diagnosis = diagnose(outcome.error)

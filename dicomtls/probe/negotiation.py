@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dicomtls.diagnosis import Diagnosis
+from dicomtls.diagnosis.negotiation import BROKEN_OFF
 from dicomtls.diagnosis.offers import offer
 from dicomtls.errors import By, HandshakeFacts
 from dicomtls.probe.hello import Answer, offer_everything
 from dicomtls.probe.inquiry import Clear, Inquiry
-from dicomtls.probe.remedies import better, find_remedy
+from dicomtls.probe.remedies import find_remedy, is_safe
 from dicomtls.tls import TLSSettings, client_context
 from dicomtls.tls.hello import TLS_1_3, ClientHello, ServerHello, version_name, version_names
 from dicomtls.tls.suites import suite_name
@@ -50,18 +51,27 @@ def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: In
     choices = [answer.chosen for answer in answers if answer.chosen is not None]
     if not choices:
         return _nothing_chosen(diagnosis, answers)
-    versions = [choice.version for choice in choices]
     assert inquiry.target.tls is not None  # noqa: S101 -- only a handshake is negotiated
     taken = [choice for choice in choices if _is_offered(choice.version, inquiry.target.tls)]
     if not taken:
         return _other_version(diagnosis, choices, hello, inquiry)
     if not any(choice.suite in hello.suites for choice in taken):
-        return _other_suite(diagnosis, taken[0], inquiry)
+        return _other_suite(diagnosis, taken[0], choices, inquiry)
     found = _try_without(diagnosis, hello, inquiry)
-    speaks = f"the peer speaks {version_names(sorted(versions, reverse=True))}, as we do"
-    return replace(found, evidence={**found.evidence, "peer_speaks": speaks}) if found is diagnosis else found
+    return found if found is not diagnosis else _with_what_it_speaks(diagnosis, choices, taken[0])
 
 
+def _with_what_it_speaks(diagnosis: Diagnosis, choices: list[ServerHello], choice: ServerHello) -> Diagnosis:
+    """It would choose what we offer, and fails all the same."""
+    theirs = version_names(sorted((one.version for one in choices), reverse=True))
+    if diagnosis.code == "no-shared-cipher" and "_ECDHE_" in suite_name(choice.suite):
+        return _other_group(diagnosis, choice)
+    if diagnosis.code in _GONE:
+        return replace(diagnosis, message=f"{diagnosis.message}; it speaks TLS: {theirs}", hints=BROKEN_OFF)
+    return replace(diagnosis, evidence={**diagnosis.evidence, "peer_speaks": f"the peer speaks {theirs}, as we do"})
+
+
+_GONE = frozenset({"peer-closed", "connection-reset"})
 _EXTENSIONS = frozenset({"alert-unrecognized_name", "alert-no_application_protocol"})
 
 
@@ -80,14 +90,23 @@ def _ascii(name: str | None) -> str | None:
 
 
 def _nothing_chosen(diagnosis: Diagnosis, answers: list[Answer]) -> Diagnosis:
-    if diagnosis.code in ("peer-closed", "connection-reset") and not any(answer.alert for answer in answers):
+    if diagnosis.code in _GONE and not any(answer.alert for answer in answers):
         hints = (
             "it may take connections from known addresses only: see the peer's log and its firewall",
             "or a limit of the peer is reached: try again later",
         )
         message = f"{diagnosis.message}; it does so whatever we say"
         return replace(diagnosis, message=message, hints=hints)
+    if diagnosis.code == "no-shared-cipher" and answers and all(answer.alert for answer in answers):
+        message = f"{diagnosis.message}; it refuses whatever is offered, by the alert {answers[-1].alert}"
+        return replace(diagnosis, message=message, hints=_ITS_OWN_SIDE)
     return diagnosis
+
+
+_ITS_OWN_SIDE = (
+    "the peer's suites may be for another type of key (RSA or EC) than it has, or its groups unusual: see its log",
+    "let the peer be given a certificate with an RSA key, or suites and groups that fit the one that it has",
+)
 
 
 def _is_offered(version: int, settings: TLSSettings) -> bool:
@@ -101,15 +120,32 @@ def _other_version(diagnosis: Diagnosis, choices: list[ServerHello], hello: Clie
     at_most = "" if best.version == TLS_1_3 else " at most"
     message = f"the peer speaks {theirs}{at_most}, and we offer {version_names(hello.offered_versions)}"
     message += "" if hello.versions else " at most"
-    hints = (*find_remedy(inquiry, best), *better(best))[:3]
-    return replace(diagnosis, code="no-shared-protocol", message=message, hints=hints)
+    code = "no-shared-protocol"
+    if diagnosis.code == "no-shared-cipher":
+        # The alert about suites says that it does speak our version, only without a suite for its key.
+        code = diagnosis.code
+        message = f"{diagnosis.message}; it would choose {suite_name(best.suite)} ({version_name(best.version)})"
+    return replace(diagnosis, code=code, message=message, hints=find_remedy(inquiry, best)[:3])
 
 
-def _other_suite(diagnosis: Diagnosis, choice: ServerHello, inquiry: Inquiry) -> Diagnosis:
+def _other_suite(diagnosis: Diagnosis, choice: ServerHello, choices: list[ServerHello], inquiry: Inquiry) -> Diagnosis:
     suite = suite_name(choice.suite)
-    message = f"the peer chooses {suite} ({version_name(choice.version)}), which we do not offer"
-    hints = (*find_remedy(inquiry, choice), *better(choice))[:3]
-    return replace(diagnosis, code="no-shared-cipher", message=message, hints=hints)
+    weakness = "" if is_safe(choice) else ", since it encrypts nothing" if "_NULL_" in suite else ", since it is broken"
+    message = f"the peer chooses {suite} ({version_name(choice.version)}), which we do not offer{weakness}"
+    # What it would choose at a newer version than the one that we have asked for is better still.
+    best = max(choices, key=lambda one: one.version)
+    return replace(diagnosis, code="no-shared-cipher", message=message, hints=find_remedy(inquiry, best)[:3])
+
+
+def _other_group(diagnosis: Diagnosis, choice: ServerHello) -> Diagnosis:
+    """Both have the suite, and it was refused when it came with our own groups (RFC 8422 section 4)."""
+    suite = suite_name(choice.suite)
+    message = (
+        f"the peer takes {suite} ({version_name(choice.version)}), as we do, but none of the groups (elliptic curves) "
+        "that we offer"
+    )
+    hint = "the peer must be set to a group that everybody has: P-256 (secp256r1, prime256v1), P-384 or x25519"
+    return replace(diagnosis, code="no-shared-cipher", message=message, hints=(hint,))
 
 
 def _try_without(diagnosis: Diagnosis, hello: ClientHello, inquiry: Inquiry) -> Diagnosis:

@@ -1,13 +1,19 @@
-"""Who was to be reached, and how: all that a second look needs."""
+"""Who was to be reached, and how: all that a second look needs; and the words for its outcome that others read."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dicomtls.peer import Peer
 from dicomtls.scu.settings import AssociationSettings
 
 if TYPE_CHECKING:
     from dicomtls.tls import TLSSettings
+
+
+WITHOUT_OURS: Final = "without our certificate"
+"""What the attempt is called that tells a required client certificate from an optional one."""
+CONNECTS: Final = "it connects"
+"""The outcome of an attempt that ended in an association."""
 
 
 @dataclass(frozen=True)

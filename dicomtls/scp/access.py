@@ -58,24 +58,28 @@ class AccessRules:
                 UserReason.CALLED_AE_TITLE_NOT_RECOGNIZED,
                 f"the called AE title {request.called_ae_title} is not {self.ae_title}",
             )
-        if self.allowed and not self._is_allowed(request.calling_ae_title, negotiated):
-            return _by_user(
-                UserReason.CALLING_AE_TITLE_NOT_RECOGNIZED,
-                f"the calling AE title {request.calling_ae_title} is not allowed, or not with this certificate",
-            )
+        why = self._not_allowed(request.calling_ae_title, negotiated) if self.allowed else None
+        if why is not None:
+            comment = f"the calling AE title {request.calling_ae_title} is {why}"
+            return _by_user(UserReason.CALLING_AE_TITLE_NOT_RECOGNIZED, comment)
         return None
 
-    def _is_allowed(self, calling_ae_title: str, negotiated: Negotiated | None) -> bool:
+    def _not_allowed(self, calling_ae_title: str, negotiated: Negotiated | None) -> str | None:
+        """Why nobody is let in under this title, or not this peer; None where it is."""
         candidates = [allowed for allowed in self.allowed if allowed.ae_title == calling_ae_title]
         if any(allowed.fingerprint is None for allowed in candidates):
-            return True
+            return None
         peer = negotiated.peer if negotiated is not None else None
-        if not candidates or peer is None:
-            return False
+        if not candidates:
+            return "not allowed"
+        if peer is None:
+            return "allowed with its certificate only, and the client showed none"
         from dicomtls.certificates.fields import spki_sha256
 
         shown = {peer.fingerprint_sha256, spki_sha256(peer.der)}
-        return any(allowed.fingerprint in shown for allowed in candidates)
+        if any(allowed.fingerprint in shown for allowed in candidates):
+            return None
+        return f"allowed with another certificate only: this one is {peer.subject}, sha256:{peer.fingerprint_sha256}"
 
 
 def _by_user(reason: UserReason, comment: str) -> Rejection:

@@ -28,6 +28,11 @@ class CertificateSource:
         self._looked = monotonic()
         self._is_asked = False
 
+    @property
+    def settings(self) -> TLSSettings:
+        """What the contexts are built from."""
+        return self._settings
+
     def context(self) -> ssl.SSLContext:
         """The context of now; the files are looked at once a second at most."""
         with self._lock:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final
 
 from dicomtls.association.association import Association
 from dicomtls.association.channel import Channel
@@ -14,11 +13,12 @@ from dicomtls.association.establish import Rejection, accept
 from dicomtls.association.negotiation import AcceptorPolicy, answer
 from dicomtls.association.pdu import AssociateAccept, AssociateReject, AssociateRequest
 from dicomtls.association.reasons import PresentationReason, RejectResult, RejectSource, UserReason
-from dicomtls.diagnosis import diagnose
-from dicomtls.errors import AssociationAborted, AssociationRejected, By, DicomTLSError, HandshakeError, Interrupted
+from dicomtls.errors import AssociationRejected, DicomTLSError, HandshakeError, Interrupted
 from dicomtls.peer import format_address
 from dicomtls.scp.certificates import CertificateSource
+from dicomtls.scp.describing import association_facts, describe_handshake, describe_tls, numbers, summary, tls_facts
 from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.explaining import as_facts, explain_failure, rejection_facts
 from dicomtls.scp.index import Index
 from dicomtls.scp.offers import Offer, Scene, Service
 from dicomtls.scp.requests import Requests
@@ -27,8 +27,6 @@ from dicomtls.scp.settings import ServerSettings
 from dicomtls.scp.storage import Storage, StoredInstance
 from dicomtls.tls import Negotiated, TLSStream, server_handshake
 from dicomtls.waiting import Interrupt, deadline_in
-
-_MEGABYTE: Final = 1e6
 
 
 class Places:
@@ -94,7 +92,7 @@ class Connection:
         try:
             self._serve(self._associate(self._open()))
         except AssociationRejected as error:
-            self._emit("association-rejected", f"rejected: {error.message}", Severity.WARNING)
+            self._emit("association-rejected", f"rejected: {error.message}", Severity.WARNING, **rejection_facts(error))
         except AbortedOnPurpose:
             self._emit("association-aborted", "aborted on purpose", Severity.WARNING)
         except Interrupted:
@@ -110,12 +108,15 @@ class Connection:
     def _open(self) -> Channel:
         stream: socket.socket | TLSStream = self._sock
         if self._all.certificates is not None:
+            start = monotonic()
             stream, self._negotiated = server_handshake(
                 self._sock,
                 self._all.certificates.context(),
                 deadline=deadline_in(self._all.settings.handshake_timeout),
                 interrupt=self._all.interrupt,
             )
+            if self._all.tells_details:
+                self._tell_of_handshake(self._negotiated, monotonic() - start)
         trace = self._tell_of_pdu if self._all.settings.trace else None
         return Channel(
             stream,
@@ -153,9 +154,9 @@ class Connection:
     def _serve(self, association: Association) -> None:
         self._emit(
             "association-accepted",
-            f"association accepted, {_describe(self._negotiated)}",
+            f"association accepted, {describe_tls(self._negotiated)}",
             Severity.INFO,
-            **_facts(association, self._negotiated),
+            **association_facts(association, self._negotiated),
         )
         self._warn_of_expiry()
         services = self._services(association)
@@ -167,7 +168,7 @@ class Connection:
             association.abort()
             raise
         self._emit(
-            "association-released", _summary("released", services, start), Severity.INFO, **_numbers(services, start)
+            "association-released", summary("released", services, start), Severity.INFO, **numbers(services, start)
         )
 
     def _services(self, association: Association) -> Services:
@@ -194,7 +195,7 @@ class Connection:
             yield
         except DicomTLSError as error:
             if services.tally.stored or services.tally.refused:
-                error.message = _summary(error.message, services, start)
+                error.message = summary(error.message, services, start)
             raise
 
     def _on_outcome(self, outcome: StoreOutcome) -> None:
@@ -226,6 +227,10 @@ class Connection:
                 client_fingerprint_sha256=peer.fingerprint_sha256,
             )
 
+    def _tell_of_handshake(self, negotiated: Negotiated, seconds: float) -> None:
+        line = describe_handshake(negotiated, seconds)
+        self._emit("handshake-done", line, Severity.DETAIL, seconds=round(seconds, 6), **tls_facts(negotiated))
+
     def _tell_of_pdu(self, line: str) -> None:
         self._emit("pdu", line, Severity.TRACE)
 
@@ -240,17 +245,10 @@ class Connection:
         )
 
     def _report(self, name: str, error: DicomTLSError | OSError | MemoryError) -> None:
-        diagnosis = diagnose(error)
-        by = By.PEER if isinstance(error, AssociationAborted) else diagnosis.by
-        self._emit(
-            name,
-            diagnosis.message,
-            Severity.WARNING,
-            code=diagnosis.code,
-            stage=diagnosis.stage,
-            by=by,
-            evidence=diagnosis.evidence,
-        )
+        certificates = self._all.certificates
+        tls = certificates.settings if certificates is not None else None
+        diagnosis = explain_failure(error, tls, is_associated=bool(self._title))
+        self._emit(name, diagnosis.message, Severity.WARNING, **as_facts(diagnosis))
 
     def _emit(self, name: str, message: str, severity: Severity, **facts: object) -> None:
         self._all.on_event(Event(name, message, severity, f"{self._peer}{self._title}", self._number, facts))
@@ -263,48 +261,3 @@ def peer_address(sock: socket.socket) -> str:
     except OSError:
         return "?"
     return format_address(host.removeprefix("::ffff:"), port)
-
-
-def _describe(negotiated: Negotiated | None) -> str:
-    if negotiated is None:
-        return "in clear"
-    if negotiated.peer is None:
-        return f"{negotiated.protocol}, no client certificate"
-    return f"{negotiated.protocol}, client {negotiated.peer.name}"
-
-
-def _facts(association: Association, negotiated: Negotiated | None) -> dict[str, object]:
-    parameters = association.parameters
-    return {
-        "calling_aet": parameters.calling_ae_title,
-        "called_aet": parameters.called_ae_title,
-        "implementation": parameters.peer_implementation,
-        "contexts": len(parameters.contexts),
-        "protocol": negotiated.protocol if negotiated else None,
-        "cipher": negotiated.cipher if negotiated else None,
-        "client": negotiated.peer.subject if negotiated and negotiated.peer else None,
-        "client_fingerprint_sha256": negotiated.peer.fingerprint_sha256 if negotiated and negotiated.peer else None,
-    }
-
-
-def _summary(how: str, services: Services, start: float) -> str:
-    tally = services.tally
-    parts = [how]
-    if tally.stored or tally.refused:
-        parts.append(
-            f"{tally.stored} instance{'' if tally.stored == 1 else 's'} stored ({tally.bytes / _MEGABYTE:.1f} MB)"
-        )
-    if tally.refused:
-        parts.append(f"{tally.refused} not stored")
-    return f"{', '.join(parts)} in {monotonic() - start:.2f} s"
-
-
-def _numbers(services: Services, start: float) -> dict[str, object]:
-    tally = services.tally
-    return {
-        "stored": tally.stored,
-        "refused": tally.refused,
-        "echoed": tally.echoed,
-        "bytes": tally.bytes,
-        "seconds": round(monotonic() - start, 3),
-    }

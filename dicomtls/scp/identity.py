@@ -1,17 +1,14 @@
 """The identity that a server makes for itself, once, when it is given none: self-signed, to be trusted by its pin."""
 
 import hashlib
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from dicomtls.errors import UsageError
-from dicomtls.files import machine_errors, write_files
+from dicomtls.files import alone_in, machine_errors, write_files
 
 _NAME: Final = "serve"
 
@@ -36,7 +33,7 @@ def own_identity(folder: Path) -> OwnIdentity:
     if is_new:
         with machine_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with _alone_in(folder):
+        with alone_in(folder, "the identity of serve"):
             # Another server may have been quicker: its identity is as good as ours.
             is_new = not _is_usable(cert, key)
             if is_new:
@@ -57,23 +54,6 @@ def _certificate(path: Path) -> bytes:
     from dicomtls.certificates.load import load_certificates
 
     return load_certificates(path)[0]
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other servers of this user waiting, where the system has locks for that."""
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    with machine_errors(folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _make(folder: Path) -> None:

@@ -14,6 +14,7 @@ from dicomtls.connection import listen
 from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.connection import Connection, Places, Surroundings, peer_address
 from dicomtls.scp.events import Event, Listener, Severity
+from dicomtls.scp.explaining import hints_for
 from dicomtls.scp.index import Index
 from dicomtls.scp.offers import Offer, policy_with
 from dicomtls.scp.services import StoreOutcome
@@ -124,7 +125,7 @@ class Server:
         peer = peer_address(sock)
         sock.close()
         code, stage = ("association-timeout", "association") if self._in_clear else ("handshake-timeout", "tls")
-        facts = {"code": code, "stage": stage, "by": "neither"}
+        facts = {"code": code, "stage": stage, "by": "neither", "hints": list(hints_for(code))}
         self._on_event(Event("dropped", "connected and said nothing", Severity.WARNING, peer, facts=facts))
 
     def _start(self, sock: socket.socket) -> None:

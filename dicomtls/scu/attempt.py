@@ -11,7 +11,7 @@ from dicomtls.association.establish import request
 from dicomtls.association.negotiation import ContextProposal, build_request
 from dicomtls.association.user_information import OperationsWindow
 from dicomtls.connection import connect, resolve
-from dicomtls.errors import NoPresentationContext
+from dicomtls.errors import AssociationError, DIMSEError, NoPresentationContext
 from dicomtls.peer import Peer, format_address
 from dicomtls.scu.settings import AssociationSettings
 from dicomtls.waiting import Interrupt, deadline_in
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 class Attempt:
     """Filled while a peer is being reached, so that it says how far a failure came.
 
-    `timing_ms` has the milliseconds of "resolve", "connect", "handshake", "associate" and "total"; `address` is
-    the one that was connected to, `negotiated` None in clear or before the handshake was done.
+    `timing_ms` has the milliseconds of "resolve", "connect", "handshake", "associate" and "total"; `addresses` are
+    those of the name, `address` the one that was connected to, `negotiated` None in clear or before the handshake
+    was done.
     """
 
     peer: Peer
     calling_ae_title: str
+    addresses: tuple[str, ...] = ()
     address: str | None = None
     negotiated: "Negotiated | None" = None
     timing_ms: dict[str, float] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Attempt:
         """Resolve the peer's name and connect to it; raises `NetworkError`, `Interrupted`."""
         with self.timed("resolve"):
             addresses = resolve(self.peer.host, self.peer.port, deadline, interrupt)
+        self.addresses = tuple(str(address[0]) for _, address in addresses)
         with self.timed("connect"):
             sock = connect(addresses, deadline, interrupt)
         with suppress(OSError):  # reset already; the first read or write will say so
@@ -70,16 +73,20 @@ class Requestor:
         settings: AssociationSettings,
         *,
         interrupt: Interrupt | None = None,
+        ssl_context: "ssl.SSLContext | None" = None,
     ) -> None:
-        """Build the SSL context; raises `CredentialError`, `UsageError` for settings that cannot be had."""
+        """Build the SSL context, unless one of these settings is there already and may be shared.
+
+        Raises `CredentialError`, `UsageError` for settings that cannot be had.
+        """
         self.peer = peer if settings.called_ae_title is None else _renamed(peer, settings.called_ae_title)
         self.settings = settings
         self.interrupt = interrupt
         self.is_alone = True
         """Whether one association at a time is all there is, so that it may keep a processor busy for a moment."""
         self._tls = tls
-        self._ssl_context: ssl.SSLContext | None = None
-        if tls is not None:
+        self._ssl_context = ssl_context
+        if tls is not None and ssl_context is None:
             from dicomtls.tls import client_context
 
             self._ssl_context = client_context(tls)
@@ -125,7 +132,8 @@ class Requestor:
                 dimse_timeout=self.settings.dimse_timeout,
             )
         if not association.parameters.contexts:
-            association.release()
+            with suppress(AssociationError, DIMSEError):  # some abort where they accept nothing
+                association.release()
             msg = "the peer accepted none of the presentation contexts that we proposed"
             raise NoPresentationContext(msg, evidence={"proposed": [context.abstract_syntax for context in proposals]})
         return association

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dicomtls.tls import TLSSettings
 
 VERIFICATION_SOP_CLASS: Final = "1.2.840.10008.1.1"
+VERIFICATION: Final = ContextProposal(VERIFICATION_SOP_CLASS, (IMPLICIT_VR_LITTLE_ENDIAN,))
 _HIGHEST_MESSAGE_ID: Final = 0xFFFF
 
 
@@ -39,10 +40,14 @@ class EchoResult:
         if self.error is not None:
             raise self.error
         for status in self.statuses:
-            if status != SUCCESS:
-                meaning = status_meaning(status)
-                msg = f"the peer answered the echo with a failure status: {meaning} (0x{status:04X})"
-                raise StatusFailure(msg, status=status)
+            check_status(status)
+
+
+def check_status(status: int) -> None:
+    """Raise `StatusFailure` for the status of a C-ECHO that is not success."""
+    if status != SUCCESS:
+        msg = f"the peer answered the echo with a failure status: {status_meaning(status)} (0x{status:04X})"
+        raise StatusFailure(msg, status=status)
 
 
 def echo(
@@ -61,8 +66,7 @@ def echo(
     after that is in the result, for the caller to `check`.
     """
     requestor = Requestor(peer, tls, settings, interrupt=interrupt)
-    proposal = ContextProposal(abstract_syntax=VERIFICATION_SOP_CLASS, transfer_syntaxes=(IMPLICIT_VR_LITTLE_ENDIAN,))
-    association = requestor.associate(attempt or requestor.attempt(), [proposal])
+    association = requestor.associate(attempt or requestor.attempt(), [VERIFICATION])
     statuses: list[int] = []
     times: list[float] = []
     error = None
@@ -71,7 +75,7 @@ def echo(
             if number:
                 pause(interval, interrupt)
             start = perf_counter()
-            statuses.append(_echo_once(association, number % _HIGHEST_MESSAGE_ID + 1))
+            statuses.append(echo_once(association, number % _HIGHEST_MESSAGE_ID + 1))
             times.append((perf_counter() - start) * 1000)
         # All is answered: how the peer says goodbye changes nothing.
         with suppress(AssociationError, DIMSEError):
@@ -83,7 +87,8 @@ def echo(
     return EchoResult(tuple(statuses), tuple(times), error)
 
 
-def _echo_once(association: "Association", message_id: int) -> int:
+def echo_once(association: "Association", message_id: int = 1) -> int:
+    """Send one C-ECHO request and return the status of its response; raises what `Association.receive` raises."""
     context_id = next(iter(association.parameters.contexts))
     command = Command(
         command_field=CommandField.C_ECHO_RQ,

@@ -31,12 +31,12 @@ _VERSIONS = {
 def client_context(settings: TLSSettings) -> ssl.SSLContext:
     """Build a client's context: the chain and the name are verified unless the settings say otherwise.
 
-    Where pins are given, the chain is left to `handshake`, since a pin stands for it; so is the name where it is
-    not to be sent. Raises `CredentialError`, `UsageError`.
+    Where pins are given, or the peer is to be remembered, the chain is left to `handshake`, since a pin stands for it;
+    so is the name where it is not to be sent. Raises `CredentialError`, `UsageError`.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.hostname_checks_common_name = False
-    if settings.insecure or settings.pins:
+    if settings.insecure or settings.pins or settings.remember is not None:
         settings.pin_digests()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -78,6 +78,7 @@ def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeErro
         chain_der=negotiated.chain_der,
         authorities=negotiated.authorities,
         own_chain=negotiated.own_chain,
+        client_hello=negotiated.client_hello,
     )
     _add_error(facts, error)
     return HandshakeError("the peer refused after the handshake", facts)
@@ -198,6 +199,8 @@ _FLOODED = "TOO_MANY_RECORDS"  # ours, in the spelling of OpenSSL's
 def _verified_by(settings: TLSSettings) -> str | None:
     if settings.pins:
         return "pin"
+    if settings.remember is not None:
+        return "first use"
     return None if settings.insecure else "chain"
 
 
@@ -209,7 +212,7 @@ def _check_ourselves(negotiated: Negotiated, settings: TLSSettings, transcript: 
         reference_name=reference,
         chain_der=negotiated.chain_der,
     )
-    if settings.pins:
+    if settings.pins or settings.remember is not None:
         _check_pins(negotiated.peer, settings, facts)
     elif settings.verify_name and not settings.insecure and not settings.sni and not negotiated.name_matched:
         msg = "the name is not in the peer's certificate"
@@ -217,13 +220,13 @@ def _check_ourselves(negotiated: Negotiated, settings: TLSSettings, transcript: 
 
 
 def _check_pins(peer: PeerCertificate | None, settings: TLSSettings, facts: HandshakeFacts) -> None:
-    """A pin stands for the chain and the name, not for the dates and the purpose."""
+    """A pin stands for the chain and the name, not for the dates and the purpose; a first meeting makes one."""
     from dicomtls.certificates.describe import permits_server, spki_sha256, validity
 
     if peer is None:
-        msg = "the peer sent no certificate to compare with the pin"
+        msg = "the peer sent no certificate that could have a pin"
         raise HandshakeError(msg, facts, code="pin-mismatch")
-    if not settings.pin_digests() & {peer.fingerprint_sha256, spki_sha256(peer.der)}:
+    if settings.pins and not settings.pin_digests() & {peer.fingerprint_sha256, spki_sha256(peer.der)}:
         msg = "the peer's certificate is not the pinned one"
         raise HandshakeError(msg, facts, code="pin-mismatch")
     from datetime import datetime
@@ -239,3 +242,5 @@ def _check_pins(peer: PeerCertificate | None, settings: TLSSettings, facts: Hand
     if not permits_server(peer.der):
         msg = "the peer's certificate is not made for a server"
         raise HandshakeError(msg, facts, code="wrong-purpose")
+    if settings.remember is not None and not settings.pins:
+        settings.remember(peer.fingerprint_sha256, peer.subject)

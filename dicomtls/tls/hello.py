@@ -13,8 +13,15 @@ HANDSHAKE: Final = 22
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
 LONGEST_RECORD: Final = 1 << 14
 
-SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 = 0x0300, 0x0301, 0x0302, 0x0303, 0x0304
-_VERSION_NAMES: Final = {SSL_3: "SSLv3", TLS_1_0: "TLSv1", TLS_1_1: "TLSv1.1", TLS_1_2: "TLSv1.2", TLS_1_3: "TLSv1.3"}
+SSL_2, SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 = 0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304
+_VERSION_NAMES: Final = {
+    SSL_2: "SSLv2",
+    SSL_3: "SSLv3",
+    TLS_1_0: "TLSv1",
+    TLS_1_1: "TLSv1.1",
+    TLS_1_2: "TLSv1.2",
+    TLS_1_3: "TLSv1.3",
+}
 
 _SERVER_NAME, _GROUPS, _POINT_FORMATS, _SCHEMES, _ALPN = 0, 10, 11, 13, 16
 _SUPPORTED_VERSIONS, _KEY_SHARE, _RENEGOTIATION = 43, 51, 0xFF01
@@ -60,6 +67,23 @@ class ClientHello:
             schemes=_numbers(_Reader(found[_SCHEMES]).sized(2)) if _SCHEMES in found else (),
             server_name=_server_name(found.get(_SERVER_NAME, b"")),
             alpn=tuple(_protocols(found.get(_ALPN, b""))),
+        )
+
+    @classmethod
+    def parse_ssl2(cls, data: bytes) -> "ClientHello":
+        """Read a hello in the form of SSL 2.0, from its type on; it may offer newer versions (RFC 5246 appendix E.2).
+
+        Raises `ValueError` where its lengths do not add up.
+        """
+        reader = _Reader(data)
+        reader.number(1)
+        version, length = reader.number(2), reader.number(2)
+        reader.take(4)
+        specs = reader.take(length)
+        suites = (specs[start : start + 3] for start in range(0, len(specs), 3))
+        return cls(
+            version=version,
+            suites=tuple(int.from_bytes(suite) for suite in suites if suite[0] == 0 and int.from_bytes(suite)),
         )
 
     def encode(self, *, random: bytes | None = None) -> bytes:

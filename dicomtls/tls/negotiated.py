@@ -69,7 +69,7 @@ class Negotiated:
     does not tell. `verified` says whether the peer's certificate was checked and found good, `verified_by` how:
     "chain", "pin", or None. `name_matched` is None where there was no name to match. `chain_der` is what the
     peer sent, leaf first; `authorities` the names (DER) of those that a server accepts for clients, `own_chain` what
-    we sent.
+    we sent, `client_hello` the body of what the client offered.
     """
 
     protocol: str
@@ -87,6 +87,7 @@ class Negotiated:
     chain_der: tuple[bytes, ...] = field(default=(), repr=False)
     authorities: tuple[bytes, ...] = field(default=(), repr=False)
     own_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    client_hello: bytes = field(default=b"", repr=False)
 
     @property
     def certificate_authorities(self) -> tuple[str, ...]:
@@ -118,6 +119,7 @@ def negotiated_from(
         chain_der=transcript.peer_chain or ((peer.der,) if peer else ()),
         authorities=transcript.authorities,
         own_chain=transcript.own_chain,
+        client_hello=transcript.client_hello,
     )
 
 

@@ -28,7 +28,8 @@ class TLSSettings:
     """Everything that shapes a handshake; what a field means is in the help of the option of its name.
 
     `pins`, `insecure`, `verify_name`, `server_name` and `sni` are the client's, `client_auth` is the server's.
-    A server never trusts the system's anchors: only those in `ca`.
+    A server never trusts the system's anchors: only those in `ca`. `remember` is told fingerprint and subject of a peer
+    that is met for the first time, which is trusted for that alone: its chain and its name are not looked at.
     """
 
     ca: tuple[Path, ...] = ()
@@ -43,6 +44,7 @@ class TLSSettings:
     verify_name: bool = True
     insecure: bool = False
     pins: tuple[str, ...] = ()
+    remember: Callable[[str, str], None] | None = None
     crl: tuple[Path, ...] = ()
     keylog: Path | None = None
     alpn: bool = True

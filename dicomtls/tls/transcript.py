@@ -7,10 +7,11 @@ Everything read here comes from the peer, so whatever does not add up is passed 
 
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dicomtls.tls.hello import CERTIFICATE, CLIENT_HELLO, HANDSHAKE, SERVER_HELLO
+from dicomtls.tls.hello import CERTIFICATE, CLIENT_HELLO, HANDSHAKE, SERVER_HELLO, SSL_2, ClientHello
 
 _HEADER = 256  # OpenSSL's pseudo content type for the five bytes before each record
 _ALERT = 21
@@ -126,8 +127,14 @@ class Transcript:
                 self.alert_received = name
             else:
                 self.alert_sent = name
+        elif version == SSL_2 and received and data[:1] == bytes([CLIENT_HELLO]):
+            self._old_hello(bytes(data))
         elif content_type == HANDSHAKE and len(data) >= _MESSAGE_HEADER:
             self._message(data[0], data[_MESSAGE_HEADER:], version, received=received)
+
+    def _old_hello(self, data: bytes) -> None:
+        with suppress(ValueError):
+            self.client_hello = ClientHello.parse_ssl2(data).encode()[_MESSAGE_HEADER:]
 
     def _message(self, kind: int, body: bytes, version: int, *, received: bool) -> None:
         if kind == CLIENT_HELLO:

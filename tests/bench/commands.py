@@ -72,10 +72,10 @@ def dicomtls(*arguments: str) -> Command:
     return [sys.executable, "-m", "dicomtls", *arguments]
 
 
-def serve(pki: PKI, directory: Path, *options: str) -> Command:
+def serve(pki: PKI, directory: Path, *options: str, host: str = HOST) -> Command:
     """Our receiver, on a free port."""
     identity = _tls(pki.ca, pki.server_cert, pki.server_key)
-    return dicomtls("serve", "--listen", f"{HOST}:0", "--directory", str(directory), *identity, *options)
+    return dicomtls("serve", "--listen", f"{host}:0", "--directory", str(directory), *identity, *options)
 
 
 def store(pki: PKI, port: int, directory: Path, *options: str) -> Command:
@@ -87,6 +87,11 @@ def store(pki: PKI, port: int, directory: Path, *options: str) -> Command:
 def echo(pki: PKI, port: int) -> Command:
     """Our echo."""
     return dicomtls("echo", f"{HOST}:{port}", *_tls(pki.ca, pki.client_cert, pki.client_key))
+
+
+def probe(pki: PKI, *options: str) -> Command:
+    """Our probe, of the peers among the options."""
+    return dicomtls("handshake-probe", *options, *_tls(pki.ca, pki.client_cert, pki.client_key))
 
 
 def pynetdicom_echo(pki: PKI, port: int) -> Command:

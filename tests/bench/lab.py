@@ -26,8 +26,8 @@ class Sizes:
 
     `stock` instances go through stock DCMTK, which waits 40 ms at each; `ct` and `small` through all others. An archive
     to query has `studies` of ten instances. `large` names the kind of the one large instance and `large_size` says it
-    for people. `pairs` and `starts` count the runs of transfers and of commands that only start; `space` is what the
-    folder must have free, in bytes.
+    for people. `targets` are probed at once, eight tenths of which answer. `pairs` and `starts` count the runs of
+    transfers and of commands that only start; `space` is what the folder must have free, in bytes.
     """
 
     stock: int
@@ -36,13 +36,23 @@ class Sizes:
     studies: int
     large: str
     large_size: str
+    targets: int
     pairs: int
     starts: int
     space: int
 
 
 FULL = Sizes(
-    stock=150, ct=2000, small=5000, studies=10_000, large="large", large_size="1 GB", pairs=7, starts=15, space=5 << 30
+    stock=150,
+    ct=2000,
+    small=5000,
+    studies=10_000,
+    large="large",
+    large_size="1 GB",
+    targets=1000,
+    pairs=7,
+    starts=15,
+    space=5 << 30,
 )
 QUICK = Sizes(
     stock=20,
@@ -51,6 +61,7 @@ QUICK = Sizes(
     studies=500,
     large="large-quick",
     large_size="134 MB",
+    targets=50,
     pairs=3,
     starts=5,
     space=1 << 30,
@@ -131,10 +142,10 @@ class Lab:
             yield Receiver(server, directory, "*")
 
     @contextmanager
-    def serve(self, *options: str) -> Iterator[Receiver]:
+    def serve(self, *options: str, host: str = commands.HOST) -> Iterator[Receiver]:
         """Run our receiver."""
         directory = Path(tempfile.mkdtemp(prefix="serve-", dir=self.root))
-        with serving(commands.serve(self.pki, directory, *options), commands.plain_environment()) as server:
+        with serving(commands.serve(self.pki, directory, *options, host=host), commands.plain_environment()) as server:
             yield Receiver(server, directory, "*.dcm")
 
     def send_with_storescu(self, batch: Batch, receiver: Receiver, environment: dict[str, str]) -> Finished:

@@ -55,8 +55,8 @@ class Server:
         raise BenchError(message)
 
 
-def run(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
-    """Run a command to its end; raise BenchError when it fails or takes longer than TIME_LIMIT."""
+def run(command: Sequence[str], environment: Mapping[str, str], *, status: int = 0) -> Finished:
+    """Run a command to its end; raise BenchError when it ends otherwise than with `status`, or not in TIME_LIMIT."""
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         started = time.perf_counter()
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
@@ -67,7 +67,7 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> Finished:
             process.wait()
             raise
         seconds = time.perf_counter() - started
-        if process.returncode != 0:
+        if process.returncode != status:
             raise _failure(command, f"ended with {process.returncode}", stderr)
         stdout.seek(0)
         return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, stdout.read())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +13,8 @@ from tests.bench.commands import no_delay_environment, plain_environment
 from tests.bench.figures import Figure, Target, Unit, absolute, compare
 from tests.bench.finding import finding
 from tests.bench.lab import Batch, Lab, reported_seconds
-from tests.bench.processes import run, serving
+from tests.bench.processes import BenchError, Finished, free_port, run, serving
+from tests.support.targets import ANYWHERE, Mix, mixed_targets, silent_port
 
 Measure = Callable[[], float]
 
@@ -167,6 +169,35 @@ def echo(lab: Lab) -> list[Figure]:
     ]
 
 
+def probe(lab: Lab) -> list[Figure]:
+    """`handshake-probe` of one working peer, and of many of which some refuse and some are silent."""
+    environment = plain_environment()
+    with lab.storescp(environment) as scp:
+        command = commands.probe(lab.pki, f"{commands.HOST}:{scp.server.port}")
+        (one,) = in_turns(lab.sizes.starts, lambda: run(command, environment).seconds)
+    many = _probe_many(lab, environment)
+    return [
+        absolute(statistics.median(one), Target(0.25, 0.15, Unit.SECONDS)),
+        absolute(many.seconds, Target(15, 8, Unit.SECONDS)),
+        absolute(many.peak_bytes / 1e6, Target(200, 120, Unit.MEGABYTES)),
+    ]
+
+
+def _probe_many(lab: Lab, environment: dict[str, str]) -> Finished:
+    tenth = lab.sizes.targets // 10
+    with lab.serve(ANYWHERE) as scp, silent_port(2 * tenth) as silent:
+        ports = {"good_port": scp.server.port, "refusing_port": free_port(), "silent_port": silent}
+        targets = lab.root / "targets"
+        targets.write_text("\n".join(mixed_targets(Mix(8 * tenth, tenth, tenth), **ports)))
+        options = ("--jobs", "128", "--connect-timeout", "2", "--server-name", "localhost", "--json")
+        finished = run(commands.probe(lab.pki, "--targets", str(targets), *options), environment, status=4)
+    works = sum(json.loads(line)["ok"] for line in finished.stdout.splitlines())
+    if works != 8 * tenth:
+        message = f"{works} of {8 * tenth} working peers were found to work"
+        raise BenchError(message)
+    return finished
+
+
 def start(lab: Lab) -> list[Figure]:
     """How long `--help` and `--version` take."""
     environment = plain_environment()
@@ -214,5 +245,10 @@ ROWS = {
     ),
     "memory": Row("{large_size} instance: peak memory of `store`; of `serve`", memory),
     "echo": Row("`echo` to a stock storescp: CPU against pynetdicom; wall clock against echoscu", echo),
+    "probe": Row(
+        "`handshake-probe` of a stock storescp; of {targets:,} peers, a tenth of which refuse and a tenth keep silent"
+        " for 2 s; memory",
+        probe,
+    ),
     "start": Row("`dicomtls --help`; `--version`", start),
 }

@@ -55,13 +55,21 @@ class Entry:
 
     def openssl_options(self, scratch: Path) -> tuple[str | Path, ...]:
         """The same for OpenSSL, whose `-cert` reads one certificate: the rest goes into a file below `scratch`."""
-        _, _, *others = self.file.read_text().split(_BEGIN)
-        options: tuple[str | Path, ...] = ("-cert", self.file, "-key", self.key, *ANY_STRENGTH)
+        leaf, others = self.leaf_and_others()
+        first = scratch / f"{self.purpose}-{self.file.stem}.leaf.pem"
+        first.write_text(leaf)
+        options: tuple[str | Path, ...] = ("-cert", first, "-key", self.key, *ANY_STRENGTH)
         if not others:
             return options
         rest = scratch / f"{self.purpose}-{self.file.stem}.rest.pem"
-        rest.write_text("".join(_BEGIN + other for other in others))
+        rest.write_text("".join(others))
         return (*options, "-cert_chain", rest)
+
+    def leaf_and_others(self) -> tuple[str, list[str]]:
+        """The certificates in PEM: what the side whose they are sends first, wherever it stands, and the others."""
+        _, *found = self.file.read_text().split(_BEGIN)
+        leaf = found.pop(-1 if self.file.stem == "leaf-last" else 0)
+        return _BEGIN + leaf, [_BEGIN + other for other in found]
 
 
 def read_index(directory: Path) -> list[Entry]:
@@ -115,10 +123,10 @@ def openssl_errors(entry: Entry, scratch: Path, *options: str) -> list[tuple[int
 
     It goes on after most errors, so a second fault would show.
     """
-    _, leaf, *others = entry.file.read_text().split(_BEGIN)
+    leaf, others = entry.leaf_and_others()
     first, rest = scratch / "leaf.pem", scratch / "rest.pem"
-    first.write_text(_BEGIN + leaf)
-    rest.write_text("".join(_BEGIN + other for other in others))
+    first.write_text(leaf)
+    rest.write_text("".join(others))
     crl = () if entry.crl is None else ("-crl_check", "-CRLfile", entry.crl)
     host = () if entry.host is None else ("-verify_ip" if entry.host[0].isdigit() else "-verify_hostname", entry.host)
     purpose = ("-purpose", f"ssl{entry.purpose}")

@@ -135,7 +135,16 @@ STORE: Mapping[str, Check] = {
     "bytes": WHOLE_NUMBER,
     "seconds": NUMBER,
 }
-OWN: Mapping[str, Mapping[str, Check]] = {"echo": ECHO, "store": STORE, "serve": {}}
+ROAD = ("name", "tcp", "tls", "association", "echo")
+PROBE: Mapping[str, Check] = {
+    "target": MAYBE_TEXT,
+    "stages": list_of(item({"name": _one_of(*ROAD), "ok": MAYBE_FLAG, "ms": MAYBE_NUMBER, "detail": TEXT})),
+    "client_authentication": _one_of("required", "optional", "none", "unknown"),
+    "certificate_authorities": list_of(TEXT),
+    "certificate_fits": MAYBE_FLAG,
+    "follow_up": list_of(item({"attempt": TEXT, "outcome": TEXT})),
+}
+OWN: Mapping[str, Mapping[str, Check]] = {"echo": ECHO, "store": STORE, "serve": {}, "handshake-probe": PROBE}
 
 
 def assert_shape(value: object, shape: Mapping[str, Check]) -> None:

@@ -103,6 +103,26 @@ class Pair:
         return client, server
 
 
+def negotiated_facts(**others: Any) -> Negotiated:
+    """What a handshake left behind: TLS 1.3 with a certificate of ours, and a peer of which nothing is known."""
+    known: dict[str, Any] = {
+        "protocol": "TLSv1.3",
+        "cipher": "TLS_AES_256_GCM_SHA384",
+        "cipher_openssl": "TLS_AES_256_GCM_SHA384",
+        "bits": 256,
+        "group": None,
+        "alpn": None,
+        "resumed": False,
+        "client_certificate": "sent",
+        "verified": True,
+        "verified_by": "chain",
+        "name_matched": True,
+        "peer": None,
+        "chain_der": (b"leaf",),
+    }
+    return Negotiated(**{**known, **others})
+
+
 def client_settings(pki: PKI, identity: Identity | None = None, **others: Any) -> TLSSettings:
     """A client that trusts the test CA, with the certificate of `identity` if one is given."""
     own: dict[str, Any] = {"cert": (identity.cert,), "key": (identity.key,)} if identity is not None else {}

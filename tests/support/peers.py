@@ -304,8 +304,12 @@ def pynetdicom_scp(
     *,
     ae_title: str = "PYNETDICOM",
     maximum_length: int = 16382,
+    settings: Mapping[str, object] | None = None,
+    without: Sequence[str] = (),
 ) -> Iterator[DicomSCP]:
     """pynetdicom as acceptor in a thread: Verification and every storage SOP class in any transfer syntax.
+
+    `settings` are attributes of its AE, `without` SOP classes that it does not have.
 
     `handlers` are pynetdicom's pairs `(event, function)`; what they leave out succeeds, and stores into `stored`.
     """
@@ -313,6 +317,10 @@ def pynetdicom_scp(
     ae.maximum_pdu_size = maximum_length
     for context in [*VerificationPresentationContexts, *AllStoragePresentationContexts]:
         ae.add_supported_context(str(context.abstract_syntax), ALL_TRANSFER_SYNTAXES)
+    for sop_class in without:
+        ae.remove_supported_context(sop_class)
+    for name, value in (settings or {}).items():
+        setattr(ae, name, value)
     peer = DicomSCP(port=0)
     bound = [(evt.EVT_C_STORE, peer.handle_store), *handlers]
     server = ae.start_server((LOOPBACK, 0), block=False, ssl_context=ssl_context, evt_handlers=bound)

@@ -108,6 +108,7 @@ class PKI:
         self.expired = Identity(directory, "expired")
         self.expiring = Identity(directory, "expiring")
         self.not_yet_valid = Identity(directory, "not_yet_valid")
+        self.valid_soon = Identity(directory, "valid_soon")
         self.wrong_name = Identity(directory, "wrong_name")
         self.only_common_name = Identity(directory, "only_common_name")
         self.client_purpose = Identity(directory, "client_purpose")
@@ -213,6 +214,8 @@ class _Maker:
         key = self.server_key
         self.write(pki.expired, self.issue("expired", key, days=-1))
         self.write(pki.not_yet_valid, self.issue("not yet valid", key, starts_in=timedelta(days=30)))
+        # As a clock that stands in another time zone makes them.
+        self.write(pki.valid_soon, self.issue("valid soon", key, starts_in=timedelta(hours=3, minutes=30)))
         self.write(pki.wrong_name, self.issue("wrong name", key, hosts=("pacs.hospital.example", "192.0.2.1")))
         self.write(pki.only_common_name, self.issue("localhost", key, hosts=()))
         self.write(pki.client_purpose, self.issue("client purpose", key, purposes=(CLIENT_AUTH,)))

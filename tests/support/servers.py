@@ -74,6 +74,13 @@ class RunningServer:
                 raise TimeoutError(msg)
         return self.named(name)[count - 1]
 
+    def wait_until(self, ready: Callable[[], bool], *, deadline: float = DEADLINE) -> None:
+        """Wait until `ready`, which is asked again after each event; `TimeoutError` where that does not come."""
+        with self._said:
+            if not self._said.wait_for(ready, deadline):
+                msg = f"not ready after {[event.name for event in self.events]}"
+                raise TimeoutError(msg)
+
     def requestor(self, tls: TLSSettings | None = None, **settings: Any) -> Requestor:
         """Somebody who associates with it; in clear unless there are TLS settings."""
         interrupt: Interrupt | None = settings.pop("interrupt", None)

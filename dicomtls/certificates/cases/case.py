@@ -17,9 +17,9 @@ class Purpose(StrEnum):
 class Case:
     """A chain as one side sends it, and what the other side, which trusts `ca` only, must say of it.
 
-    `code` is an error code of dicomtls, None where the chain must pass. `chain` is DER, leaf first; `key` is
-    the name of the leaf's key. `host` is the name to check, None where there is none: clients are not
-    called by a name. `crl` is the revocation list that the verifying side has.
+    `code` is an error code of dicomtls, None where the chain must pass. `chain` is DER, as it stands in the file: leaf
+    first but in one case; `key` is the name of the leaf's key. `host` is the name to check, None where there is none:
+    clients are not called by a name. `crl` is the revocation list that the verifying side has.
     """
 
     name: str

@@ -32,7 +32,7 @@ def as_version_1(der: bytes, issuer: Authority) -> bytes:
 
 
 def with_bad_signature(der: bytes) -> bytes:
-    """Change one bit of the signature, which is the end of a certificate."""
+    """Change one bit of the signature, which is the end of a certificate, and of a revocation list."""
     return der[:-1] + bytes([der[-1] ^ 1])
 
 

@@ -61,6 +61,11 @@ def _odd_chains(shop: Workshop) -> Iterator[Case]:
     leaf, deep = shop.leaf(middle), shop.leaf(lower)
     yield Case("two-intermediates", "a chain of two intermediates, in order", None, (deep, lower.der, upper.der), root)
     yield Case("wrong-order", "the same intermediates the wrong way round", None, (deep, upper.der, lower.der), root)
+    for purpose in Purpose:
+        host = "localhost" if purpose is Purpose.SERVER else None
+        title = "the leaf stands behind its issuer in the file: OpenSSL takes the first for it, dicomtls the key's own"
+        chain = (middle.der, shop.leaf(middle, subject=f"Test set {purpose}"))
+        yield Case("leaf-last", title, None, chain, root, purpose=purpose, host=host)
     yield Case("root-sent", "the root is sent along, which is useless", None, (leaf, middle.der, root.der), root)
     yield Case(
         "extra-certificate",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from dicomtls.certificates.cases.case import Case, Purpose
-from dicomtls.certificates.cases.workshop import Workshop
+from dicomtls.certificates.cases.forging import with_bad_signature
+from dicomtls.certificates.cases.workshop import RevocationList, Workshop
 
 _DAY = timedelta(days=1)
 
@@ -17,6 +18,7 @@ def revocation(shop: Workshop) -> Iterator[Case]:
     current = shop.revocation_list("root", root, [*revoked.values()])
     expired = shop.revocation_list("root-expired", root, ends=-30 * _DAY)
     early = shop.revocation_list("root-early", root, begins=30 * _DAY)
+    forged = RevocationList("root-forged", with_bad_signature(shop.revocation_list("root-forged", root).der))
     lower = shop.revocation_list("intermediate", middle, [below])
     for purpose in Purpose:
         host = "localhost" if purpose is Purpose.SERVER else None
@@ -26,6 +28,7 @@ def revocation(shop: Workshop) -> Iterator[Case]:
             ("revoked", "its serial number is on the revocation list", "revoked", revoked[purpose], current),
             ("crl-expired", "the revocation list should have been replaced a month ago", "crl-expired", leaf, expired),
             ("crl-early", "the revocation list is from next month", "crl-expired", leaf, early),
+            ("crl-forged", "one bit of the revocation list's signature is wrong", "bad-signature", leaf, forged),
             ("crl-missing", "the revocation list given is of another authority", "crl-missing", leaf, lower),
         ):
             yield Case(name, title, code, (der,), root, purpose=purpose, host=host, crl=crl)

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dicomtls.cli.options.association import AssociationOptions
-    from dicomtls.cli.options.certgen import AuthorityOptions, NewKeyOptions, WritingOptions
+    from dicomtls.cli.options.certgen import AuthorityOptions, NamesOptions, NewKeyOptions, WritingOptions
     from dicomtls.cli.options.output import OutputOptions
     from dicomtls.cli.options.passphrase import NewPassphraseOptions
+    from dicomtls.cli.options.probe import ProbeOutputOptions, ProbingOptions
     from dicomtls.cli.options.server_tls import ServerTLSOptions
     from dicomtls.cli.options.tls import TLSOptions
 
 __all__ = [
     "AssociationOptions",
     "AuthorityOptions",
+    "NamesOptions",
     "NewKeyOptions",
     "NewPassphraseOptions",
     "OutputOptions",
+    "ProbeOutputOptions",
+    "ProbingOptions",
     "ServerTLSOptions",
     "TLSOptions",
     "WritingOptions",
@@ -29,9 +33,12 @@ __all__ = [
 _HOMES = {
     "AssociationOptions": "association",
     "AuthorityOptions": "certgen",
+    "NamesOptions": "certgen",
     "NewKeyOptions": "certgen",
     "NewPassphraseOptions": "passphrase",
     "OutputOptions": "output",
+    "ProbeOutputOptions": "probe",
+    "ProbingOptions": "probe",
     "ServerTLSOptions": "server_tls",
     "TLSOptions": "tls",
     "WritingOptions": "certgen",

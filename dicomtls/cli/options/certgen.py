@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options.values import path_option
+from dicomtls.cli.options.values import path_option, whole_number
 from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import CredentialError, UsageError
 
@@ -32,16 +32,27 @@ class AuthorityOptions:
         option("--ca-passphrase-env", metavar="NAME", panel=_CA, help="variable with it (else asked on the terminal)"),
     ] = None
 
-    def load(self) -> "Authority":
-        """Open the CA; raises `CredentialError`, `UsageError`."""
+    def load(self, *, today: bool = True) -> "Authority":
+        """Open the CA, which has to be valid `today` to issue; raises `CredentialError`, `UsageError`."""
         from dicomtls.certificates.authority import Authority
 
         try:
-            return Authority.load(self.ca_dir, passphrase_source(self.ca_passphrase_file, self.ca_passphrase_env))
+            source = passphrase_source(self.ca_passphrase_file, self.ca_passphrase_env)
+            return Authority.load(self.ca_dir, source, today=today)
         except CredentialError as error:
             if error.code == "passphrase-needed":
                 error.hints = ("give it with --ca-passphrase-file PATH or --ca-passphrase-env NAME",)
             raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamesOptions:
+    """What peers call the device by."""
+
+    host: Annotated[
+        tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the device; repeatable")
+    ] = ()
+    uri: Annotated[tuple[str, ...], option("--uri", metavar="URI", help="a URI to name it by; repeatable")] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +76,12 @@ class WritingOptions:
 
     out: Annotated[Path, path_option("--out", help="folder to write into; made if missing")] = Path()
     force: Annotated[bool, option("--force", help="replace files that are there already")] = False
+
+
+LeafDays: TypeAlias = Annotated[
+    int | None,
+    option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; two years, or as the CA"),
+]
 
 
 def file_stem(name: str) -> str:

@@ -1,7 +1,8 @@
 """What a user can say about TLS where we are the client."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +62,9 @@ class TLSOptions(SharedTLSOptions):
         tuple[str, ...],
         option("--pin", metavar="sha256:HEX", panel=PANEL, help="trust this certificate or public key; repeatable"),
     ] = ()
+    trust_on_first_use: Annotated[
+        bool, option("--trust-on-first-use", panel=PANEL, help="trust a new peer, remember its pin, refuse a change")
+    ] = False
     crl: CRL = ()
     keylog: Keylog = None
     no_alpn: NoALPN = False
@@ -79,6 +83,26 @@ class TLSOptions(SharedTLSOptions):
         from dicomtls.probe.target import Target
 
         return Target(peer, tls, settings)
+
+    def trusting(self, tls: "TLSSettings | None", peer: "Peer") -> "TLSSettings | None":
+        """The settings for that peer: with the pin that is remembered of it, or what remembers it.
+
+        Raises `CredentialError` where what is remembered cannot be read.
+        """
+        if tls is None or not self.trust_on_first_use:
+            return tls
+        from dicomtls.cli.folders import data_folder
+        from dicomtls.tls.remembered import RememberedPeers
+
+        known = RememberedPeers(data_folder())
+        pin = known.pin_of(peer.host, peer.port)
+        if pin is not None:
+            return replace(tls, pins=(pin,))
+        return replace(tls, remember=partial(known.remember, peer.host, peer.port))
+
+    def without_memory(self, tls: "TLSSettings | None") -> "TLSSettings | None":
+        """The settings for the SSL contexts of many peers: with this option none of their chains is verified."""
+        return tls if tls is None or not self.trust_on_first_use else replace(tls, remember=lambda *_: None)
 
     def _own_settings(self) -> dict[str, Any]:
         return {
@@ -117,6 +141,11 @@ class TLSOptions(SharedTLSOptions):
             bool(self.pin) and bool(self.crl),
             "--pin stands for the chain, so --crl would not be looked at",
             "leave out one of them: who takes the pin away revokes it",
+        )
+        yield (
+            self.trust_on_first_use and (self.insecure or bool(self.pin) or bool(self.crl)),
+            "--trust-on-first-use and --insecure, --pin or --crl contradict each other",
+            "leave out one of them: what is remembered is a pin",
         )
         yield (
             self.insecure and bool(self.crl),

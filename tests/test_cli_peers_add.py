@@ -1,0 +1,47 @@
+"""`dicomtls peers add`."""
+
+import pytest
+
+from tests.support.peer_files import PeerFiles, peer_files
+
+__all__ = ["peer_files"]
+
+
+def test_peer_is_written_into_the_users_own_file(peer_files: PeerFiles) -> None:
+    """Which is made, and read again."""
+    result = peer_files.peers("add", "pacs", "PACS@pacs.example:11112", "--set", "profile=bcp195-modified")
+    assert result.exit_status == 0, result.stderr
+    path = peer_files.home / "config" / "dicomtls" / "dicomtls.toml"
+    assert path.read_text() == (
+        '[peers.pacs]\nhost = "pacs.example"\nport = 11112\naet = "PACS"\nprofile = "bcp195-modified"\n'
+    )
+    assert "pacs  PACS@pacs.example:11112" in peer_files.peers("list").stdout
+
+
+def test_what_is_there_stays_as_it_is(peer_files: PeerFiles) -> None:
+    """Comments too."""
+    before = '# ours\n[defaults]\ncalling-aet = "X"'
+    path = peer_files.write(before)
+    assert peer_files.peers("add", "ct.1", "192.0.2.7", "--set", "no-sni=true").exit_status == 0
+    assert path.read_text() == before + '\n\n[peers."ct.1"]\nhost = "192.0.2.7"\nno-sni = true\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("old", "x"), "has a peer called old already"),
+        (("new", "x", "--set", "profil=aes"), "'profil' is not a key of [peers.new]"),
+        (("new", "x", "--set", "profile"), "not KEY=VALUE: 'profile'"),
+        (("a b", "x"), "not a name for a peer: 'a b'"),
+        (("new", "x:99999"), "not a TCP port"),
+        (("new", "TOO LONG AN AE TITLE@x"), "has more than 16 characters"),
+    ],
+)
+def test_mistake_changes_nothing(peer_files: PeerFiles, arguments: tuple[str, ...], error: str) -> None:
+    """The file is as it was."""
+    before = '[peers.old]\nhost = "x"\n'
+    path = peer_files.write(before)
+    result = peer_files.peers("add", *arguments)
+    assert result.exit_status == 2
+    assert error in result.stderr
+    assert path.read_text() == before

@@ -1,0 +1,71 @@
+"""docs/: every command line in it can be parsed, every error code is explained, every file that it names is there."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from dicomtls.cli.app import COMMANDS
+from dicomtls.cli.usage import ParserError
+from dicomtls.diagnosis.causes import _CAUSES
+from dicomtls.diagnosis.record import _HINTS
+from tests.support.source import REPOSITORY
+
+PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
+LINE = re.compile(r"^(?:    |    - |      - run: |0 6 \* \* 1  )(dicomtls .*)$", re.MULTILINE)
+SPAN = re.compile(r"`(dicomtls [a-z][^`]*)`")
+
+
+def command_lines(page: Path) -> Iterator[str]:
+    """What a reader would type."""
+    text = page.read_text()
+    yield from LINE.findall(text)
+    yield from SPAN.findall(text)
+
+
+def parse(line: str) -> None:
+    """Read a command line as the program does, without running it; raises what the parser raises."""
+    words = shlex.split(line)[1:]
+    found: object = COMMANDS
+    while isinstance(found, TyperGroup):
+        found = found.get_command(typer.Context(found), words.pop(0))
+    assert isinstance(found, TyperCommand), line
+    found.make_parser(typer.Context(found)).parse_args(args=words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_command_lines_can_be_typed(page: Path) -> None:
+    """Each with options that there are."""
+    for line in command_lines(page):
+        parse(line)
+
+
+def test_command_line_that_cannot_be_typed_is_found() -> None:
+    """The negative twin."""
+    for line in ("dicomtls echo --nope x", "dicomtls nope"):
+        with pytest.raises((AssertionError, ParserError)):
+            parse(line)
+    assert sum(len(list(command_lines(page))) for page in PAGES) > 10
+
+
+def test_every_error_code_is_explained() -> None:
+    """Those of the handshake, and those of everything else; none that there is not."""
+    explained = set(re.findall(r"^\| `([a-zA-Z-]+)` \|", (REPOSITORY / "docs" / "errors.md").read_text(), re.MULTILINE))
+    assert explained == {*_CAUSES, *_HINTS, "alert-NAME", "interrupted"}
+
+
+def test_files_that_are_named_are_there() -> None:
+    """In the table of the architecture."""
+    text = (REPOSITORY / "docs" / "architecture.md").read_text()
+    named = [
+        name
+        for row in re.findall(r"^\| .* \| (`.*`) \|$", text, re.MULTILINE)
+        for name in re.findall(r"`([\w/]+\.py)`", row)
+    ]
+    assert len(named) > 5
+    for name in named:
+        assert list((REPOSITORY / "dicomtls").rglob(name)), name
