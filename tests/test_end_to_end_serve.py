@@ -380,5 +380,5 @@ def test_success_means_a_whole_file_even_when_the_server_is_killed(pki: PKI, tmp
         assert done <= {path.stem for path in files}
         assert_whole(files, sent)
     with serving(kept, *server_options(pki)):
-        left = [path.name for path in all_files(kept) if path.suffix != ".dcm" and "index.sqlite" not in path.name]
+        left = [path.name for path in all_files(kept) if path.suffix != ".dcm"]
     assert left == [], "what the killed servers left was not cleared"

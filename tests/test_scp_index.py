@@ -1,5 +1,6 @@
 """The interface of an index: another one can stand in its place."""
 
+from contextlib import closing
 from pathlib import Path
 
 from dicomtls.association.query import Level, Model
@@ -9,12 +10,13 @@ from dicomtls.scp.sqlite_index import SQLiteIndex
 
 def test_sqlite_index_is_an_index(tmp_path: Path) -> None:
     """By its methods, which a type checker looks at here."""
-    index: Index = SQLiteIndex(tmp_path)
-    assert not index.has("1.2")
     query = Query(Model.STUDY_ROOT, Level.STUDY, {})
     assert (query.relational, query.fuzzy) == (False, False)
-    assert list(index.find(query)) == []
-    assert list(index.instances(query)) == []
+    with closing(SQLiteIndex(tmp_path)) as made:
+        index: Index = made
+        assert not index.has("1.2")
+        assert list(index.find(query)) == []
+        assert list(index.instances(query)) == []
 
 
 def test_kept_instance_names_its_file() -> None:

@@ -1,5 +1,7 @@
 """The query services put together, and what they tell."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,15 @@ from dicomtls.scp.sqlite_index import SQLiteIndex
 from dicomtls.scp.worklist import Worklist
 
 
-def test_models_are_those_that_there_is_something_for(tmp_path: Path) -> None:
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    """An empty index."""
+    with closing(SQLiteIndex(tmp_path)) as made:
+        yield made
+
+
+def test_models_are_those_that_there_is_something_for(tmp_path: Path, index: Index) -> None:
     """An index, a worklist, both, nothing."""
-    index: Index = SQLiteIndex(tmp_path)
     worklist = Worklist(tmp_path, on_event=lambda _event: None)
     roots = {FIND_SOP_CLASSES[Model.STUDY_ROOT], FIND_SOP_CLASSES[Model.PATIENT_ROOT]}
     assert find_offer(index).sop_classes == roots

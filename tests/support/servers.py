@@ -279,10 +279,12 @@ def stored_files(directory: Path) -> list[Path]:
 
 
 def all_files(directory: Path) -> list[Path]:
-    """Every file of an instance, temporary ones too; those of the index are there as long as the server is."""
-    own = (".dicomtls-index", ".dicomtls-journal")
+    """Every file of an instance, temporary ones too; not those of the index and of its journal."""
     found = (path for path in directory.rglob("*") if path.is_file())
-    return sorted(path for path in found if not path.relative_to(directory).parts[0].startswith(own))
+    return sorted(path for path in found if not any(part.startswith(_OF_INDEX) for part in path.parts))
+
+
+_OF_INDEX = (".dicomtls-index", ".dicomtls-journal")
 
 
 def ask(server: RunningServer, tls: TLSSettings | None = None) -> None:
