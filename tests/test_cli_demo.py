@@ -46,10 +46,21 @@ def test_demo_shows_both_sides_and_leaves_nothing_behind(temporary: Path) -> Non
     """Each step with what is typed and what comes of it; a good end, and a clean folder."""
     result = run_dicomtls("demo", timeout=LONGEST_SECONDS)
     assert (result.exit_status, result.stderr) == (0, "")
-    steps = re.findall(r"^(\d)\. ", result.stdout, re.MULTILINE)
-    assert steps == [str(number) for number in range(1, 10)]
+    steps = re.findall(r"^(\d+)\. ", result.stdout, re.MULTILINE)
+    assert steps == [str(number) for number in range(1, 12)]
     typed = re.findall(r"^  \$ dicomtls ([\w-]+) ", result.stdout, re.MULTILINE)
-    assert typed == ["certgen", "serve", "echo", "handshake-probe", "store", "echo", "echo", "inspect-cert"]
+    assert typed == [
+        "certgen",
+        "serve",
+        "echo",
+        "handshake-probe",
+        "store",
+        "find",
+        "get",
+        "echo",
+        "echo",
+        "inspect-cert",
+    ]
     for said in (
         "  success (0x0000), TLSv1.3, ",
         "  client authentication: required, ours was taken\n",
@@ -171,11 +182,11 @@ def test_dataset_that_changed_on_its_way_is_found(tmp_path: Path) -> None:
 
     make_instances(tmp_path / "instances", 2)
     shutil.copytree(tmp_path / "instances", tmp_path / "received")
-    demo._compare(tmp_path)
+    demo._compare(tmp_path, "received")
     changed = tmp_path / "received" / "CT0001.dcm"
     changed.write_bytes(changed.read_bytes()[:-1] + b"\xff")
     with pytest.raises(RemoteProtocolError, match="did not arrive as it was sent"):
-        demo._compare(tmp_path)
+        demo._compare(tmp_path, "received")
     changed.unlink()
     with pytest.raises(RemoteProtocolError):
-        demo._compare(tmp_path)
+        demo._compare(tmp_path, "received")

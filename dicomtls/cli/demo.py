@@ -60,14 +60,15 @@ def _play(playground: Playground, folder: Path) -> None:
     playground.run("4. The whole road there, stage by stage", "handshake-probe", peer, *_CLIENT)
     playground.say("required: it came once more without our certificate, to see whether the server insists")
     _send(playground, folder, peer)
+    _bring_back(playground, folder, peer)
     _be_refused(playground, peer)
     playground.run(
-        "8. The server's certificate as it shows it, and what is to be said of it",
+        "10. The server's certificate as it shows it, and what is to be said of it",
         *("inspect-cert", peer, *_TRUST, "--purpose", "server"),
     )
     playground.say("an error there is what a handshake would fail with; files are looked at in the same way")
     playground.stop_server()
-    playground.show_server_log("9. What the server wrote about it, a line for each event")
+    playground.show_server_log("11. What the server wrote about it, a line for each event")
 
 
 def _send(playground: Playground, folder: Path, peer: str) -> None:
@@ -77,17 +78,34 @@ def _send(playground: Playground, folder: Path, peer: str) -> None:
     playground.run(
         f"5. {_INSTANCES} images, made just now, to the server (C-STORE)", "store", peer, "instances", *_CLIENT
     )
-    _compare(folder)
+    _compare(folder, "received")
     playground.say(f"all {_INSTANCES} are in the folder received, every dataset the same byte for byte")
+
+
+def _bring_back(playground: Playground, folder: Path, peer: str) -> None:
+    playground.run(
+        "6. What the server has now (C-FIND)",
+        "find",
+        peer,
+        *("--level", "patient", "-k", "PatientID=", "-k", "PatientName="),
+        *_CLIENT,
+    )
+    playground.say("it keeps an index beside the files, and has every instance in it that it has answered for")
+    playground.run(
+        "7. All of it back again, over one association of ours (C-GET)",
+        *("get", peer, "-k", "PatientID=DEMO1", "--level", "patient", "--output", "fetched", *_CLIENT),
+    )
+    _compare(folder, "fetched")
+    playground.say("the same datasets once more; move has an archive send them to another system")
 
 
 def _be_refused(playground: Playground, peer: str) -> None:
     playground.run(
-        "6. The same without our certificate: the server refuses us", "echo", peer, *_TRUST, status=ExitStatus.TLS
+        "8. The same without our certificate: the server refuses us", "echo", peer, *_TRUST, status=ExitStatus.TLS
     )
     playground.say("every failure says who refused, why, and what to do; scripts get exit status 4: TLS")
     playground.run(
-        "7. And without the authority: we refuse the server, before anything is sent",
+        "9. And without the authority: we refuse the server, before anything is sent",
         "echo",
         peer,
         status=ExitStatus.TLS,
@@ -95,9 +113,9 @@ def _be_refused(playground: Playground, peer: str) -> None:
     playground.say("without --ca the system's authorities count, and none of them knows this server")
 
 
-def _compare(folder: Path) -> None:
+def _compare(folder: Path, arrived: str) -> None:
     """Every dataset that arrived must be what was sent, byte for byte; raises `RemoteProtocolError`."""
-    sent, received = _datasets(folder / "instances"), _datasets(folder / "received")
+    sent, received = _datasets(folder / "instances"), _datasets(folder / arrived)
     changed = [uid for uid, dataset in sent.items() if received.get(uid) != dataset]
     if changed:
         msg = f"the instance {changed[0]} did not arrive as it was sent"

@@ -147,7 +147,7 @@ class Playground:
 
     def _show(self, lines: Sequence[str]) -> None:
         for line in lines:
-            self._output.line(f"  {line}")
+            self._output.line(f"  {line.expandtabs()}")  # a terminal's would be shown as what they are
 
     def _book(self, title: str, arguments: Sequence[str], status: int | None, lines: Sequence[str]) -> None:
         command = ["dicomtls", *arguments]

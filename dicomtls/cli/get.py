@@ -4,11 +4,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
+from dicomtls.cli.options.peer import PeerName
 from dicomtls.cli.options.retrieve import RetrieveOptions
 from dicomtls.cli.options.values import path_option
 from dicomtls.cli.progress import suboperations_progress
@@ -24,7 +23,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def get(
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    peer: PeerName,
     *,
     output_directory: Annotated[Path, path_option("--output", help="folder for what comes; made if missing")],
     retrieving: RetrieveOptions,
@@ -49,8 +48,8 @@ def get(
         report = RetrieveReport(out, so_far)
         request = retrieving.request()
         wanted = [check_uid(uid, "SOP class UID") for uid in sop_class]
-        tls_settings, settings = tls.settings(), association.settings(trace=out.trace)
-        target = association.peer(peer, no_tls=tls.no_tls)
+        settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
+        tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
         so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
         so_far.target = tls.follow_up(target, tls_settings, settings)

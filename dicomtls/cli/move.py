@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import typer
-
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
+from dicomtls.cli.options.peer import PeerName
 from dicomtls.cli.options.retrieve import ReceiverOptions, RetrieveOptions
 from dicomtls.cli.progress import suboperations_progress
 from dicomtls.cli.retrieve_report import RetrieveReport
@@ -21,7 +20,7 @@ _EXAMPLES = (
 
 @command(examples=_EXAMPLES)
 def move(
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="[AET@]HOST[:PORT]; port 2762, with --no-tls 104")],
+    peer: PeerName,
     *,
     to: Annotated[str, option("--to", metavar="AET", help="the move destination, as the archive calls it")],
     retrieving: RetrieveOptions,
@@ -41,8 +40,8 @@ def move(
         report = RetrieveReport(out, so_far)
         destination = receiving.check(to, trusts_anybody=bool(tls.ca) or tls.no_tls)
         request = retrieving.request()
-        tls_settings, settings = tls.settings(), association.settings(trace=out.trace)
-        target = association.peer(peer, no_tls=tls.no_tls)
+        settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
+        tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
         so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
         so_far.target = tls.follow_up(target, tls_settings, settings)
