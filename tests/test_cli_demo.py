@@ -87,6 +87,8 @@ def test_document_has_the_steps(temporary: Path) -> None:
         ("echo", 0),
         ("handshake-probe", 0),
         ("store", 0),
+        ("find", 0),
+        ("get", 0),
         ("echo", 4),
         ("echo", 4),
         ("inspect-cert", 0),
@@ -102,7 +104,7 @@ def test_folder_is_kept_and_can_be_used_on(tmp_path: Path) -> None:
     result = run_dicomtls("demo", "--keep", kept, timeout=LONGEST_SECONDS)
     assert result.exit_status == 0
     assert f"Everything is in {kept}: " in result.stdout
-    assert {path.name for path in kept.iterdir()} == {"instances", "pki", "received", "serve.log"}
+    assert {path.name for path in kept.iterdir()} == {"fetched", "instances", "pki", "received", "serve.log"}
     assert len(list((kept / "received").rglob("*.dcm"))) == 20
     last = shlex.split(result.stdout.splitlines()[-1])
     assert last[:5] == ["$", "dicomtls", "serve", "--listen", "127.0.0.1:11112"]
