@@ -1,1 +1,11 @@
-complete --command dicomtls --no-files --arguments "(env _DICOMTLS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) dicomtls)" --condition "env _DICOMTLS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) dicomtls"
+function _dicomtls_completion
+    set --local line (commandline -cp)
+    set --local answers (env _DICOMTLS_COMPLETE=complete_fish _TYPER_COMPLETE_ARGS="$line" dicomtls)
+    if test (count $answers) -gt 0
+        printf '%s\n' $answers
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+
+complete --command dicomtls --no-files --arguments '(_dicomtls_completion)'

@@ -6,6 +6,8 @@ all of them have come that far. A failure, or Ctrl-C, at any point leaves every 
 
 import contextlib
 import errno
+import functools
+import operator
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +21,13 @@ _LOCK_PAUSE = 0.05
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _PRIVATE_MODE = 0o600
 _PUBLIC_MODE = 0o666  # less the process's umask
+_LINKS_LINKS = os.link in os.supports_follow_symlinks  # Windows cannot be told
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
+
+
+def open_flags(*names: str) -> int:
+    """Combine flags of `os.open` by their names, less those that this system lacks; contents are never translated."""
+    return functools.reduce(operator.or_, (getattr(os, name, 0) for name in (*names, "O_BINARY")))
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def alone_in(folder: Path, what: str) -> Iterator[None]:
         yield
         return
     with machine_errors(folder):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(folder, open_flags("O_RDONLY", "O_CLOEXEC"))
     try:
         deadline = monotonic() + _LOCK_SECONDS
         while True:
@@ -132,11 +140,11 @@ class _Draft:
         self._identity: tuple[int, int] | None = None
 
     def write(self, content: bytes, *, is_private: bool) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC", "O_NOFOLLOW")
         with machine_errors(self._target):
             descriptor = os.open(self._temporary, flags, _PRIVATE_MODE if is_private else _PUBLIC_MODE)
             with os.fdopen(descriptor, "wb") as file:
-                if is_private:
+                if is_private and hasattr(os, "fchmod"):  # not on Windows, where the folder's rights decide
                     os.fchmod(descriptor, _PRIVATE_MODE)  # a umask may have taken from the owner too
                 status = os.fstat(descriptor)
                 self._identity = (status.st_dev, status.st_ino)
@@ -152,7 +160,7 @@ class _Draft:
                 self._temporary.replace(self._target)
                 return
             try:
-                os.link(self._temporary, self._target, follow_symlinks=False)
+                _link(self._temporary, self._target)
             except FileExistsError:
                 raise _taken(self._target) from None
             except OSError as error:
@@ -211,9 +219,19 @@ def _make_folders(folder: Path, made: list[Path]) -> None:
                 made.remove(path)
 
 
+def _link(source: Path, target: Path) -> None:
+    """Give a file a second name, a symbolic link itself too; raises `OSError` (`ENOSYS`) where that cannot be done."""
+    if _LINKS_LINKS:
+        os.link(source, target, follow_symlinks=False)
+    elif source.is_symlink():
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    else:
+        os.link(source, target)
+
+
 def _link_or_rename(source: Path, target: Path) -> None:
     try:
-        os.link(source, target, follow_symlinks=False)
+        _link(source, target)
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
@@ -223,7 +241,7 @@ def _link_or_rename(source: Path, target: Path) -> None:
 def _sync_folder(folder: Path) -> None:
     """Make the names as durable as the contents, where the file system knows how."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(folder, open_flags("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC"))
         try:
             os.fsync(descriptor)
         finally:

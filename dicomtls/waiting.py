@@ -115,10 +115,25 @@ def _poll(sock: _Selectable, interrupt: Interrupt | None, timeout: float | None,
 
 
 def _select_call(sock: _Selectable, interrupt: Interrupt | None, timeout: float | None, *, for_writing: bool) -> bool:
-    others = [] if interrupt is None else [interrupt]
-    readers = others if for_writing else [sock, *others]
-    return any(select.select(readers, [sock] if for_writing else [], [], timeout))
+    """Wait where there is nothing better than select(), which cannot watch descriptors above 1023: on Windows.
+
+    There a connection that fails is an exception and not writable, and no signal ends a select: it is looked at in
+    between whether one came.
+    """
+    others: list[_Selectable] = [] if interrupt is None else [interrupt]
+    readers, writers = (others, [sock]) if for_writing else ([sock, *others], [])
+    end = None if timeout is None else monotonic() + timeout
+    while True:
+        remaining = _BETWEEN_SIGNALS if end is None else min(_BETWEEN_SIGNALS, max(0.0, end - monotonic()))
+        if any(select.select(readers, writers, writers, remaining)):
+            return True
+        if end is not None and monotonic() >= end:
+            return False
 
 
-# select() cannot watch descriptors above 1023, but Windows has nothing else.
-_select = _poll if hasattr(select, "poll") else _select_call
+_BETWEEN_SIGNALS = 0.2
+_HAS_POLL = hasattr(select, "poll")
+_select = _poll if _HAS_POLL else _select_call
+
+LONGEST_WAIT: float | None = None if _HAS_POLL else _BETWEEN_SIGNALS
+"""Seconds that a wait of somebody else's may last, so that a signal's handler gets its turn; None: any time."""

@@ -33,6 +33,7 @@ LAYERS = (
     "scu",
     "scp",
     "probe",
+    "library",
     "cli",
     "__main__",
 )
@@ -82,7 +83,7 @@ def is_below(name: str, package: str) -> bool:
 
 
 def imports_point_one_way(module: Module) -> list[str]:
-    """Nothing imports what stands after it in `LAYERS`."""
+    """Nothing imports what stands after it in `LAYERS`; the package, which all import, does nothing of that."""
     own = layer_of(module.name)
     if own and own not in LAYERS:
         return [module.finding(1, f"{own} has no place in LAYERS")]
@@ -90,7 +91,7 @@ def imports_point_one_way(module: Module) -> list[str]:
     return [
         module.finding(item.line, f"imports {item.name}, which stands after {own or PACKAGE}")
         for item in module.imports()
-        if layer_of(item.name) in LAYERS[rank + 1 :]
+        if layer_of(item.name) in LAYERS[rank + 1 :] and (own or item.runs_at_start)
     ]
 
 
@@ -245,6 +246,7 @@ ALLOWED: list[tuple[Rule, str, str]] = [
     (imports_point_one_way, "dicomtls.tls.context", "from dicomtls.errors import LocalError\nfrom . import settings"),
     (imports_point_one_way, "dicomtls.errors", "from dicomtls import __version__\nimport ssl"),
     (imports_point_one_way, "dicomtls.__main__", LATE.format("dicomtls.cli.app")),
+    (imports_point_one_way, "dicomtls", TYPES_ONLY.format("dicomtls.errors")),
     (libraries_stay_at_home, "dicomtls.cli.output", "import typer"),
     (libraries_stay_at_home, "dicomtls.certificates.load", "from cryptography import x509"),
     (libraries_stay_at_home, "dicomtls.tls.context", "import richer"),

@@ -112,14 +112,14 @@ def test_temporary_files_never_have_a_final_name(folder: FolderStorage) -> None:
 def test_final_name_appears_only_as_a_whole_file(folder: FolderStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The name is given by one rename of a closed file: no moment has a part of it."""
     seen: list[bytes] = []
-    real = os.rename
+    real = os.replace
 
     def rename(source: str, target: str) -> None:
         assert not Path(target).exists()
         seen.append(Path(source).read_bytes())
         real(source, target)
 
-    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(os, "replace", rename)
     stored = keep(folder, DATASET[:100], DATASET[100:])
     assert seen == [stored.path.read_bytes()]
 

@@ -203,7 +203,7 @@ def test_durable_storage_syncs_the_file_before_its_name_and_every_new_folder(
 ) -> None:
     """`--fsync`: contents first, then the names, those of new folders too."""
     steps: list[str] = []
-    real_sync, real_rename = os.fsync, os.rename
+    real_sync, real_rename = os.fsync, os.replace
 
     def sync(descriptor: int) -> None:
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
@@ -215,7 +215,7 @@ def test_durable_storage_syncs_the_file_before_its_name_and_every_new_folder(
         real_rename(source, target)
 
     monkeypatch.setattr(os, "fsync", sync)
-    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(os, "replace", rename)
     with closing(FolderStorage(tmp_path / "kept", durable=True)) as storage:
         keep(storage)
         assert steps == ["file", f"folder {STUDY}", "folder kept", "rename", f"folder {SERIES}"]

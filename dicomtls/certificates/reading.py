@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dicomtls.errors import CredentialError
+from dicomtls.files import open_flags
 
 MAXIMUM_SIZE = 8 << 20
 """In bytes. The largest honest file, a CA bundle of everything that is trusted anywhere, has about 1 MB."""
@@ -61,7 +62,7 @@ def files_in(directory: Path) -> Iterator[Path]:
 def _read(path: Path) -> bytes:
     _check(path, path.stat())
     # The file may have become another since: O_NONBLOCK keeps the opening of a FIFO from waiting for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    descriptor = os.open(path, open_flags("O_RDONLY", "O_CLOEXEC", "O_NONBLOCK"))
     with os.fdopen(descriptor, "rb") as file:
         _check(path, os.fstat(descriptor))
         content = file.read(MAXIMUM_SIZE + 1)

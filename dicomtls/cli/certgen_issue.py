@@ -13,7 +13,7 @@ from dicomtls.cli.options import (
     OutputOptions,
     WritingOptions,
 )
-from dicomtls.cli.options.certgen import LeafDays, file_stem
+from dicomtls.cli.options.certgen import LeafDays, PurposeName, file_stem
 from dicomtls.cli.quick_start import lines_for_identity
 from dicomtls.cli.running import Report, run
 
@@ -33,7 +33,7 @@ def issue(
     key: NewKeyOptions,
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
+    purpose: PurposeName = "both",
     days: LeafDays = None,
     pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")] = False,
 ) -> int:

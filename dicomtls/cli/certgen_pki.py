@@ -9,6 +9,7 @@ import typer
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import NewPassphraseOptions, OutputOptions
+from dicomtls.cli.options.certgen import KeyTypeName
 from dicomtls.cli.options.values import NonEmptyPath, whole_number
 from dicomtls.cli.quick_start import lines_to_type
 from dicomtls.cli.running import Report, run
@@ -33,9 +34,7 @@ def pki(
     ],
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    key_type: Annotated[
-        str, option("--key-type", metavar="TYPE", help="rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384 or ed25519")
-    ] = "rsa:2048",
+    key_type: KeyTypeName = "rsa:2048",
     days: Annotated[
         int,
         option("--days", metavar="N", parser=whole_number(1), help="how long server and client certificates are valid"),

@@ -14,7 +14,8 @@ from dicomtls.cli.certgen_report import archive_remark, day, tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, NewPassphraseOptions, OutputOptions
-from dicomtls.cli.options.values import NonEmptyPath, path_option, whole_number
+from dicomtls.cli.options.certgen import KEY_TYPES
+from dicomtls.cli.options.values import NonEmptyPath, one_of, path_option, whole_number
 from dicomtls.cli.quick_start import UNKNOWN_KEY, lines_for_certificate
 from dicomtls.cli.running import Report, run
 from dicomtls.cli.text import Line
@@ -40,7 +41,13 @@ def renew(
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
     new_key: Annotated[
-        str | None, option("--new-key", metavar="TYPE", help="make a new key too, of a type as --key-type of issue has")
+        str | None,
+        option(
+            "--new-key",
+            metavar="TYPE",
+            help="make a new key too, of a type as --key-type of issue has",
+            autocompletion=one_of(KEY_TYPES),
+        ),
     ] = None,
     days: Annotated[
         int | None,

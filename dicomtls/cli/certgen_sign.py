@@ -9,7 +9,7 @@ from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, NamesOptions, OutputOptions, WritingOptions
-from dicomtls.cli.options.certgen import LeafDays, file_stem
+from dicomtls.cli.options.certgen import LeafDays, PurposeName, file_stem
 from dicomtls.cli.options.values import NonEmptyPath
 from dicomtls.cli.quick_start import UNKNOWN_KEY, lines_for_certificate
 from dicomtls.cli.running import Report, run
@@ -35,7 +35,7 @@ def sign(
     name: Annotated[
         str | None, option("--name", metavar="NAME", help="write NAME.pem; by default named as the request is")
     ] = None,
-    purpose: Annotated[str, option("--purpose", metavar="WHICH", help="both, server or client")] = "both",
+    purpose: PurposeName = "both",
     days: LeafDays = None,
 ) -> int:
     """Sign a device's request (CSR): its subject, key and names are taken over, nothing else that it asks for.

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from dicomtls.dataset import encode_file_meta
 from dicomtls.errors import UsageError
-from dicomtls.files import machine_errors
+from dicomtls.files import machine_errors, open_flags
 
 if TYPE_CHECKING:
     from dicomtls.scu.query import Match
@@ -43,7 +43,7 @@ class MatchFolder:
         meta = encode_file_meta(self._sop_class, f"2.25.{uuid4().int}", match.transfer_syntax)
         with machine_errors(target):
             try:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+                descriptor = os.open(temporary, open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC"), 0o666)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(meta + match.dataset)
                 temporary.rename(target)

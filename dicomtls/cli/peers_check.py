@@ -6,6 +6,7 @@ import typer
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import OutputOptions
+from dicomtls.cli.options.peer import peer_names
 from dicomtls.cli.peers_file import ConfigurationOptions
 from dicomtls.cli.running import Report, run
 from dicomtls.errors import UsageError
@@ -15,7 +16,10 @@ _EXAMPLES = ("dicomtls peers check", "dicomtls peers check pacs ct1 --json")
 
 @command(examples=_EXAMPLES)
 def check(
-    names: Annotated[tuple[str, ...], typer.Argument(metavar="NAME", help="peers of the configuration; all")] = (),
+    names: Annotated[
+        tuple[str, ...],
+        typer.Argument(metavar="NAME", help="peers of the configuration; all", autocompletion=peer_names),
+    ] = (),
     *,
     configuration: ConfigurationOptions,
     output: OutputOptions,

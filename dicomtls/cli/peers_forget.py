@@ -6,6 +6,7 @@ import typer
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import OutputOptions
+from dicomtls.cli.options.peer import peer_names
 from dicomtls.cli.peers_file import ConfigurationOptions, address_of
 from dicomtls.cli.running import Report, run
 from dicomtls.errors import UsageError
@@ -15,7 +16,9 @@ _EXAMPLES = ("dicomtls peers forget pacs.example:2762", "dicomtls peers forget p
 
 @command(examples=_EXAMPLES)
 def forget(
-    peer: Annotated[str, typer.Argument(metavar="PEER", help="HOST[:PORT], or the name of a peer")],
+    peer: Annotated[
+        str, typer.Argument(metavar="PEER", help="HOST[:PORT], or the name of a peer", autocompletion=peer_names)
+    ],
     *,
     configuration: ConfigurationOptions,
     output: OutputOptions,

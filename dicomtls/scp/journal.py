@@ -16,11 +16,11 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from dicomtls.files import machine_errors
+from dicomtls.files import machine_errors, open_flags
 from dicomtls.scp.locking import lock_folder, sync_folder
 
 _PREFIX: Final = ".dicomtls-journal-"
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+_FLAGS: Final = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_APPEND", "O_CLOEXEC")
 
 
 class Journal:

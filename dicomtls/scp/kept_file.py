@@ -14,6 +14,7 @@ from dicomtls.dataset.file_meta import FileMeta, HeadTooShort
 from dicomtls.dataset.repeated import AttributeReader, FileMetaReader
 from dicomtls.dataset.value_representations import TEXT
 from dicomtls.errors import DataError
+from dicomtls.files import open_flags
 from dicomtls.scp.index_attributes import ATTRIBUTES, READ_TAGS, Attribute, folded
 from dicomtls.scp.patterns import fold_name
 from dicomtls.scp.spans import plain_date, plain_time
@@ -98,7 +99,7 @@ class KeptFileReader:
 
     def read(self, path: str) -> KeptFile:
         """Read the head of a file; raises `DataError` where it is no instance, `OSError`."""
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, open_flags("O_RDONLY", "O_CLOEXEC"))
         try:
             return self._read(descriptor)
         finally:

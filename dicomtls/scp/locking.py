@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from dicomtls.files import open_flags
+
 
 def lock_folder(directory: Path) -> int | None:
     """Hold a lock on a folder for as long as this process lives; None where the system has no such locks."""
@@ -11,7 +13,7 @@ def lock_folder(directory: Path) -> int | None:
     except ImportError:
         return None
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(directory, open_flags("O_RDONLY", "O_CLOEXEC"))
     except OSError:  # another user's, or gone by now
         return None
     try:

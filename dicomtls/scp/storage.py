@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from dicomtls.dataset import encode_file_meta, read_attributes
 from dicomtls.dataset.repeated import AttributeReader
 from dicomtls.errors import DataError
-from dicomtls.files import machine_error, machine_errors
+from dicomtls.files import machine_error, machine_errors, open_flags
 from dicomtls.scp.layout import Layout
 from dicomtls.scp.locking import lock_folder, sync_folder
 
@@ -286,16 +286,16 @@ class IncomingFile:
         folder = path.rpartition("/")[0]
         self._storage.make_folder(folder)
         try:
-            os.rename(self._temporary, path)  # noqa: PTH104 -- as above
+            os.replace(self._temporary, path)  # noqa: PTH105 -- as above
         except FileNotFoundError:
             self._storage.forget_folder(folder)
             self._storage.make_folder(folder)
-            os.rename(self._temporary, path)  # noqa: PTH104 -- as above
+            os.replace(self._temporary, path)  # noqa: PTH105 -- as above
         if self._storage.durable:
             sync_folder(folder)
 
 
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS: Final = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_CLOEXEC")
 _writev = getattr(os, "writev", None)
 
 

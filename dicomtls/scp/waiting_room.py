@@ -13,11 +13,12 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final
 
-from dicomtls.waiting import Interrupt
+from dicomtls.waiting import LONGEST_WAIT, Interrupt
 
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_SECONDS: Final = 0.2
 _RESERVED_DESCRIPTORS: Final = 64
+_SELECT_LIMIT: Final = 512  # sockets that one select() of Python takes on Windows
 
 
 class WaitingRoom:
@@ -69,7 +70,8 @@ class WaitingRoom:
 
     def _timeout(self) -> float | None:
         ends = [deadline for deadline in (self._paused_until, next(iter(self._silent.values()), None)) if deadline]
-        return max(0.0, min(ends) - monotonic()) if ends else None
+        waits = [max(0.0, min(ends) - monotonic())] if ends else []
+        return min([*waits, *(() if LONGEST_WAIT is None else (LONGEST_WAIT,))], default=None)
 
     def _accept(self) -> None:
         while True:
@@ -95,8 +97,8 @@ def raise_descriptor_limit() -> int | None:
     """Allow as many open descriptors as the system lets us; returns how many, None where it has no such limit."""
     try:
         import resource
-    except ImportError:
-        return None
+    except ImportError:  # Windows
+        return _SELECT_LIMIT - _RESERVED_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with suppress(OSError, ValueError):

@@ -16,12 +16,13 @@ from dicomtls.dataset import (
 )
 from dicomtls.dataset.repeated import FileMetaReader
 from dicomtls.errors import DataError, UsageError
+from dicomtls.files import open_flags
 
 _HEAD: Final = 4096
 _LONGEST_HEAD: Final = 1 << 20
 _LONGEST_DIRECTORY: Final = 64 << 20
 # A FIFO or a device must neither block nor be read.
-_FLAGS: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS: Final = open_flags("O_RDONLY", "O_CLOEXEC", "O_NONBLOCK")
 
 
 class Instance(NamedTuple):

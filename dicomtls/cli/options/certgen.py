@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options.values import path_option, whole_number
+from dicomtls.cli.options.values import one_of, path_option, whole_number
 from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import CredentialError, UsageError
 
@@ -15,6 +15,24 @@ if TYPE_CHECKING:
 
 _CA = "CA"
 _FORBIDDEN = frozenset('/\\:*?"<>|')
+
+
+KEY_TYPES: Final = ("rsa:2048", "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519")
+"""Those of `certificates.building.KeyType`, without importing cryptography when a shell completes."""
+PURPOSES: Final = ("both", "server", "client")
+
+KeyTypeName: TypeAlias = Annotated[
+    str,
+    option(
+        "--key-type",
+        metavar="TYPE",
+        help=f"{', '.join(KEY_TYPES[:-1])} or {KEY_TYPES[-1]}",
+        autocompletion=one_of(KEY_TYPES),
+    ),
+]
+PurposeName: TypeAlias = Annotated[
+    str, option("--purpose", metavar="WHICH", help="both, server or client", autocompletion=one_of(PURPOSES))
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +77,7 @@ class NamesOptions:
 class NewKeyOptions:
     """The key to make."""
 
-    key_type: Annotated[
-        str, option("--key-type", metavar="TYPE", help="rsa:2048, rsa:3072, rsa:4096, ec:p256, ec:p384 or ed25519")
-    ] = "rsa:2048"
+    key_type: KeyTypeName = "rsa:2048"
 
     def kind(self) -> "KeyType":
         """Return the kind of key; raises `UsageError`."""

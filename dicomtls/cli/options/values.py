@@ -53,6 +53,15 @@ pdu_length = whole_number(4096, 1_048_576)
 """Reads a maximum PDU length in bytes (PS3.8 section D.1); 0, no limit, is refused: a peer could fill our memory."""
 
 
+def one_of(values: Sequence[str]) -> Callable[[str], list[str]]:
+    """Return what answers a shell's TAB with those of the values that begin so."""
+
+    def beginning_with(incomplete: str) -> list[str]:
+        return [value for value in values if value.startswith(incomplete)]
+
+    return beginning_with
+
+
 class NonEmptyPath(TyperPath):
     """A path; an empty one, as from an unset variable in a script, would be the current folder."""
 
