@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -31,6 +31,17 @@ _EXAMPLES = (
 )
 
 
+_NewKey: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--new-key",
+        metavar="TYPE",
+        help="make a new key too, of a type as --key-type of issue has",
+        autocompletion=one_of(KEY_TYPES),
+    ),
+]
+
+
 @command(examples=_EXAMPLES)
 def renew(
     certificate: Annotated[
@@ -40,15 +51,7 @@ def renew(
     ca: AuthorityOptions,
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    new_key: Annotated[
-        str | None,
-        option(
-            "--new-key",
-            metavar="TYPE",
-            help="make a new key too, of a type as --key-type of issue has",
-            autocompletion=one_of(KEY_TYPES),
-        ),
-    ] = None,
+    new_key: _NewKey = None,
     days: Annotated[
         int | None,
         option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; by default 730, a CA's 3652"),
