@@ -24,8 +24,8 @@ def test_names_are_those_of_the_configuration(folder: Path, monkeypatch: pytest.
     assert peer_names("") == [("pacs", "x:2762"), ("ct", "y:104")]
     assert peer_names("p") == [("pacs", "x:2762")]
     for command in ("echo", "store", "handshake-probe"):
-        monkeypatch.setenv("COMP_WORDS", f"dicomtls {command} pa")
-        monkeypatch.setenv("COMP_CWORD", "2")
+        monkeypatch.setenv("_TYPER_COMPLETE_ARGS", f"dicomtls {command} pa")
+        monkeypatch.setenv("_TYPER_COMPLETE_WORD_TO_COMPLETE", "pa")
         assert answer(COMMANDS, "complete_bash").splitlines() == ["pacs"]
 
 

@@ -9,6 +9,9 @@ from tests.support.failing import CaseServer, Orthanc, Pynetdicom, SServer, Stor
 from tests.support.following import NOBODY, OURS, Bench, Failure, assert_hint_works
 from tests.support.pki import PKI, server_context
 
+# Real peers by the dozen, each asked three times: a quarter of the whole suite's time, which `.ci/run` takes.
+pytestmark = pytest.mark.slow
+
 BRIEFLY = "--association-timeout 0.3"
 STRANGER = "--ca other_ca.pem --cert client.pem --key client.key"
 GIVE_THE_ISSUER = "give the certificate of the authority that issued it with --ca"

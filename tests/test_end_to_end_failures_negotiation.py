@@ -9,6 +9,9 @@ from tests.support.failing import Pynetdicom, SServer, Storescp
 from tests.support.following import NOBODY, OURS, Bench, Failure, assert_hint_works
 from tests.support.pki import PKI
 
+# Real peers by the dozen, each asked three times: a quarter of the whole suite's time, which `.ci/run` takes.
+pytestmark = pytest.mark.slow
+
 # s_server speaks no DICOM: what counts is that it is not TLS any more that fails.
 BRIEFLY = "--association-timeout 0.3"
 PROTOCOL, CIPHER = "no-shared-protocol", "no-shared-cipher"

@@ -8,6 +8,9 @@ import pytest
 from tests.support.failing import Orthanc, Pynetdicom, SServer, Storescp
 from tests.support.following import NOBODY, Bench, Failure, Peer, assert_hint_works
 
+# Real peers by the dozen, each asked three times: a quarter of the whole suite's time, which `.ci/run` takes.
+pytestmark = pytest.mark.slow
+
 BRIEFLY = "--association-timeout 0.3"
 REQUIRED, REFUSED = "client-certificate-required", "client-certificate-refused"
 GIVE_ONE, GIVE_ANOTHER = (

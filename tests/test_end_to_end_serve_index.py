@@ -55,7 +55,7 @@ def kill_in_the_middle(pki: PKI, kept: Path, sent: Path, *, asks: bool) -> tuple
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("times", [10, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [4, pytest.param(100, marks=pytest.mark.slow)])
 def test_what_was_answered_is_found_once_after_every_kill(pki: PKI, tmp_path: Path, times: int) -> None:
     """SIGKILL at any moment: all of it is there, readable and found; nothing twice, nothing half written."""
     kept, answered = tmp_path / "kept", set[str]()
