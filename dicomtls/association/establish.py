@@ -194,7 +194,7 @@ def _read_answer(channel: Channel, timeout: float) -> AssociateAccept:
 def _read_request(channel: Channel, timeout: float) -> AssociateRequest:
     deadline = deadline_in(timeout)
     header = channel.read_header(deadline)
-    _check_foreign(bytes(header), in_clear=channel.negotiated is None)
+    _check_foreign(bytes(header), in_clear=channel.negotiated is None, role="server")
     pdu_type, length = parse_header(header)
     if pdu_type == PDUType.A_ASSOCIATE_RQ:
         pdu = decode(pdu_type, _read_associate(channel, length, deadline))
@@ -211,13 +211,13 @@ def _read_associate(channel: Channel, length: int, deadline: float) -> memoryvie
     return channel.read_body(length, deadline)
 
 
-def _check_foreign(header: bytes, *, in_clear: bool) -> None:
-    """Recognise TLS and HTTP where PDUs are due."""
+def _check_foreign(header: bytes, *, in_clear: bool, role: str = "client") -> None:
+    """Recognise TLS and HTTP where PDUs are due; `role` is ours."""
     if in_clear and header[0] in _TLS_RECORDS and header[1] == 3:  # noqa: PLR2004 -- the major version of every TLS record
         msg = "the peer speaks TLS, and we speak in clear"
         raise PeerExpectsTLS(msg, evidence={"first_bytes": header.hex()})
     if header.startswith(_HTTP):
-        facts = HandshakeFacts(first_bytes=header)
+        facts = HandshakeFacts(role=role, first_bytes=header)
         msg = "the peer speaks HTTP"
         raise HandshakeError(msg, facts, code="peer-speaks-http")
 

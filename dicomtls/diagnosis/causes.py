@@ -215,7 +215,7 @@ _CAUSES: Final[dict[str, Cause]] = {
     "peer-speaks-plain-dicom": Cause(By.NEITHER, plain_dicom, plain_dicom_hints),
     "peer-speaks-http": Cause(
         By.NEITHER,
-        by_role("the peer speaks HTTP at this port, not DICOM", "the client speaks HTTP, not TLS"),
+        by_role("the peer speaks HTTP at this port, not DICOM", "the client speaks HTTP, not DICOM"),
         hints_by_role(
             ("this may be the port of a web interface: ask for the DICOM TLS port",),
             ("a browser or a health check: give it another port",),
