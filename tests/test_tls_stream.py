@@ -234,3 +234,14 @@ def test_stream_closes_its_socket_when_its_block_ends(pki: PKI) -> None:
         with TLSStream(near, client_context(pki), server_hostname="localhost") as ours:
             assert ours.sock is near
         assert near.fileno() == -1
+
+
+def test_reset_that_the_first_write_met_is_a_reset(pki: PKI) -> None:
+    """The system tells of it once, here to the write of the hello; the read after that sees an end of file."""
+    near, far = connected_sockets()
+    with near:
+        reset(far)
+        Waiter(near).readable(deadline_in(SECONDS))  # the reset has arrived
+        ours = TLSStream(near, client_context(pki), server_hostname="localhost")
+        with pytest.raises(ConnectionResetError):
+            ours.do_handshake()

@@ -57,6 +57,7 @@ class TLSStream:
         self._may_hold = False
         self._is_held = False
         self._beginning = b""
+        self._was_reset = False
 
     def do_handshake(self) -> bool:
         """Go on with the handshake as far as what is there allows; says whether it is done."""
@@ -82,6 +83,8 @@ class TLSStream:
             raise
         except OSError:
             self._unsent.clear()
+            # The system tells of a reset once: the read that follows would take it for an end of file.
+            self._was_reset = True
 
     def read(self, length: int, room: memoryview) -> int:
         """Decrypt at most `length` bytes into `room`; returns how many, 0 where the peer has closed.
@@ -112,6 +115,8 @@ class TLSStream:
             self._beginning = bytes(self._raw[: min(received, _BEGINNING)])
         if received:
             self._incoming.write(self._raw[:received])
+        elif self._was_reset:
+            raise ConnectionResetError
         else:
             self._incoming.write_eof()
         self._may_hold = True
