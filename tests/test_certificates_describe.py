@@ -16,10 +16,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicomtls.certificates.building import key_usage
 from dicomtls.certificates.describe import UNREADABLE, describe
 from dicomtls.errors import CredentialError
 from tests.support.asn1 import integer
-from tests.support.certificates import KEY, NOT_AFTER, NOT_BEFORE, key_usage, make_certificate, raw_extension
+from tests.support.certificates import KEY, NOT_AFTER, NOT_BEFORE, make_certificate, raw_extension
 from tests.support.mutations import mutations
 from tests.support.openssl import openssl
 

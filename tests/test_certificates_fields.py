@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomtls.certificates import fields
+from dicomtls.certificates.building import key_usage
 from dicomtls.certificates.der import DERError
 from dicomtls.certificates.fields import (
     CertificateFields,
@@ -31,7 +32,7 @@ from dicomtls.certificates.fields import (
 )
 from dicomtls.errors import CredentialError
 from tests.support.asn1 import element, sequence
-from tests.support.certificates import KEY, NOT_AFTER, NOT_BEFORE, key_usage, make_certificate, raw_extension
+from tests.support.certificates import KEY, NOT_AFTER, NOT_BEFORE, make_certificate, raw_extension
 from tests.support.mutations import mutations
 from tests.support.openssl import verify
 

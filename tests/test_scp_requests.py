@@ -28,7 +28,7 @@ def asking(script: Callable[[Association], None]) -> Iterator[Association]:
             script(association)
             while association.is_established and association.receive(DEADLINE) is not None:
                 pass
-        except BaseException as problem:
+        except BaseException as problem:  # in another thread: the test raises it at its end
             problems.append(problem)
             raise
 

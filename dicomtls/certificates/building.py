@@ -27,6 +27,18 @@ LONGEST_ATTRIBUTE = 64
 _LONGEST_DAYS = 36525
 
 
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+def _parsed(kind: type[_Choice], text: str, what: str) -> _Choice:
+    """The member that a user has named, in any case; raises `UsageError` with all that there are."""
+    try:
+        return kind(text.lower())
+    except ValueError:
+        msg = f"not {what}: {text!r}"
+        raise UsageError(msg, hints=(f"one of {', '.join(kind)}",)) from None
+
+
 class KeyType(StrEnum):
     """The kinds of key that can be made; every DICOM product takes RSA 2048."""
 
@@ -40,11 +52,7 @@ class KeyType(StrEnum):
     @classmethod
     def parse(cls, text: str) -> "KeyType":
         """Read a key type as the command line has it; raises `UsageError`."""
-        try:
-            return cls(text.lower())
-        except ValueError:
-            msg = f"not a key type: {text!r}"
-            raise UsageError(msg, hints=(f"one of {', '.join(cls)}",)) from None
+        return _parsed(cls, text, "a key type")
 
     def generate(self) -> PrivateKey:
         """Make a new private key."""
@@ -67,11 +75,7 @@ class Purpose(StrEnum):
     @classmethod
     def parse(cls, text: str) -> "Purpose":
         """Read a purpose as the command line has it; raises `UsageError`."""
-        try:
-            return cls(text.lower())
-        except ValueError:
-            msg = f"not a purpose: {text!r}"
-            raise UsageError(msg, hints=(f"one of {', '.join(cls)}",)) from None
+        return _parsed(cls, text, "a purpose")
 
     @property
     def extended_key_usage(self) -> x509.ExtendedKeyUsage:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from dicomtls.diagnosis import Diagnosis
+from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.negotiation import BROKEN_OFF
 from dicomtls.diagnosis.offers import offer
-from dicomtls.errors import By, HandshakeFacts
+from dicomtls.errors import HandshakeFacts
 from dicomtls.probe.hello import Answer, offer_everything
 from dicomtls.probe.inquiry import Clear, Inquiry
 from dicomtls.probe.remedies import find_remedy, is_safe
@@ -28,18 +29,18 @@ class Variation:
 def look_in_clear(diagnosis: Diagnosis, inquiry: Inquiry) -> Diagnosis | None:
     """Find out what a peer is that went away, or spoke something else; None where it is no plain DICOM and no HTTP."""
     said = inquiry.in_clear()
-    if said is Clear.DICOM:
-        message = "the peer speaks plain DICOM at this port, not TLS: it answers an association in clear"
-        hints = (
-            "ask for the peer's TLS port, usually 2762",
-            "or connect in clear with --no-tls, in place of the other TLS options",
-        )
-        return replace(diagnosis, code="peer-speaks-plain-dicom", by=By.NEITHER, message=message, hints=hints)
-    if said is Clear.HTTP:
-        message = "the peer speaks HTTP at this port, not DICOM"
-        hint = "this may be the port of a web interface: ask for the DICOM TLS port"
-        return replace(diagnosis, code="peer-speaks-http", by=By.NEITHER, message=message, hints=(hint,))
-    return None
+    if said not in _SPEAKS:
+        return None
+    code, seen = _SPEAKS[said]
+    facts, cause = HandshakeFacts(), cause_of(code)
+    return replace(diagnosis, code=code, by=cause.by, message=cause.message(facts) + seen, hints=cause.hints(facts))
+
+
+# The code for what a peer answers in clear, and what the message adds to the usual one.
+_SPEAKS = {
+    Clear.DICOM: ("peer-speaks-plain-dicom", ": it answers an association in clear"),
+    Clear.HTTP: ("peer-speaks-http", ""),
+}
 
 
 def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: Inquiry) -> Diagnosis:
@@ -52,7 +53,8 @@ def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: In
     if not choices:
         return _nothing_chosen(diagnosis, answers)
     assert inquiry.target.tls is not None  # noqa: S101 -- only a handshake is negotiated
-    taken = [choice for choice in choices if _is_offered(choice.version, inquiry.target.tls)]
+    lowest, highest = _offered_range(inquiry.target.tls)
+    taken = [choice for choice in choices if lowest <= choice.version <= highest]
     if not taken:
         return _other_version(diagnosis, choices, hello, inquiry)
     if not any(choice.suite in hello.suites for choice in taken):
@@ -109,9 +111,10 @@ _ITS_OWN_SIDE = (
 )
 
 
-def _is_offered(version: int, settings: TLSSettings) -> bool:
+def _offered_range(settings: TLSSettings) -> tuple[int, int]:
+    """The lowest and the highest version that we offer; a context is built for it, with all its files."""
     context = client_context(replace(settings, keylog=None))
-    return int(context.minimum_version) <= version <= int(context.maximum_version)
+    return int(context.minimum_version), int(context.maximum_version)
 
 
 def _other_version(diagnosis: Diagnosis, choices: list[ServerHello], hello: ClientHello, inquiry: Inquiry) -> Diagnosis:

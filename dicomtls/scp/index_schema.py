@@ -46,7 +46,7 @@ def open_database(path: Path, *, durable: bool = False) -> "sqlite3.Connection":
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    except BaseException:
+    except BaseException:  # an interrupt too: nobody else knows the connection
         connection.close()
         raise
     return connection
@@ -61,7 +61,7 @@ def open_reader(path: Path) -> "sqlite3.Connection":
     )
     try:
         connection.execute("PRAGMA query_only = 1")
-    except BaseException:
+    except BaseException:  # an interrupt too: nobody else knows the connection
         connection.close()
         raise
     return connection

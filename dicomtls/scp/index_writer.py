@@ -48,7 +48,7 @@ class IndexWriter:
         try:
             count = sum(map(self._put, places))
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # an interrupt too: half a transaction must not stay open
             self._known.clear()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

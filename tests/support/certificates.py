@@ -37,22 +37,6 @@ def make_certificate(
     return builder.sign(KEY, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-def key_usage(*usages: str) -> x509.KeyUsage:
-    """Key usage by `cryptography`'s names."""
-    known = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
-    return x509.KeyUsage(**{usage: usage in usages for usage in known})
-
-
 def raw_extension(dotted: str, value: bytes) -> x509.UnrecognizedExtension:
     """Build an extension with any bytes as its value."""
     return x509.UnrecognizedExtension(x509.ObjectIdentifier(dotted), value)
