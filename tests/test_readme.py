@@ -109,6 +109,7 @@ def test_first_block_of_readme_shows_what_is_really_said(tmp_path: Path, server:
 
 def plain(line: str) -> str:
     """A line without what is another at each run."""
+    line = line.replace("X25519MLKEM768", "x25519")  # from OpenSSL 3.5 on
     return re.sub(r"\d+(\.\d+)? (days|ms)", r"N \2", line.replace("pacs.clinic.example", "localhost"))
 
 

@@ -1,6 +1,7 @@
 """The test support itself: real peers against each other, so that a red test elsewhere speaks about dicomtls."""
 
 import os
+import re
 import socket
 import ssl
 import sys
@@ -150,7 +151,7 @@ def test_openssl_client_reaches_openssl_server(pki: PKI) -> None:
         done = openssl_s_client(server.address, pki, identity=pki.client)
         log = server.wait_for_log("CIPHER is")
     assert "Verify return code: 0 (ok)" in done.stdout
-    assert "CN = client" in log
+    assert re.search("CN ?= ?client", log)
 
 
 def test_openssl_server_sends_what_the_test_writes(pki: PKI) -> None:
