@@ -10,6 +10,7 @@ from tests.support.authority import certgen
 from tests.support.cases import Entry, write_cases
 from tests.support.following import bench
 from tests.support.pki import PKI, shared_pki
+from tests.support.source import REPOSITORY, visible_names
 
 __all__ = ["bench", "certgen"]
 
@@ -59,6 +60,14 @@ def _clean_run(tmp_path_factory: pytest.TempPathFactory) -> object:
     with pytest.MonkeyPatch.context() as monkeypatch:
         _clean_environment(tmp_path_factory.mktemp("home"), monkeypatch)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_in_the_tree() -> object:
+    """Programs write where they are started: no test may start one in the source tree."""
+    before = visible_names(REPOSITORY)
+    yield
+    assert visible_names(REPOSITORY) <= before
 
 
 @pytest.fixture(autouse=True)

@@ -33,6 +33,7 @@ from tests.support.peers import (
     tls_raw_server,
 )
 from tests.support.pki import PKI, Identity, client_context, server_context
+from tests.support.source import visible_names
 
 DCMTK_CERTIFICATE_REFUSED = "certificate verify failed"
 
@@ -41,6 +42,13 @@ def pixels(path: Path) -> bytes:
     """The pixel data of a file."""
     content: bytes = pydicom.dcmread(path).PixelData
     return content
+
+
+def test_programs_are_started_outside_of_the_source_tree(home: Path) -> None:
+    """Movescu, for one, writes what it receives where it stands; what is left in the tree fails the run."""
+    done = run_dcmtk("sh", "-c", "pwd; echo > left")
+    assert done.stdout == f"{home}\n"
+    assert visible_names(home) == {"left"}
 
 
 @contextmanager

@@ -19,6 +19,11 @@ EXEMPTION = re.compile(
 )
 
 
+def visible_names(folder: Path) -> set[str]:
+    """What stands at the top of a folder; the files of tools begin with a dot, and packages are built in two folders."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")} - {"build", "dist"}
+
+
 @dataclass(frozen=True)
 class Import:
     """One imported name: `a.b` for `import a.b`, `a.b.c` for `from a.b import c`, whether c is a module or not."""
