@@ -20,7 +20,7 @@ EXEMPTION = re.compile(
 
 
 def visible_names(folder: Path) -> set[str]:
-    """What stands at the top of a folder; the files of tools begin with a dot, and packages are built in two folders."""
+    """What stands at the top of a folder; files of tools begin with a dot, and packages are built in two folders."""
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")} - {"build", "dist"}
 
 
