@@ -6,9 +6,9 @@ What the values mean is the options' own affair: they are kept as what a command
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NoReturn, TypeAlias
+from types import MappingProxyType
+from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from dicomtls.errors import UsageError
 
@@ -27,24 +27,22 @@ _NAME_CHARACTERS: Final = "a letter or a digit, then letters, digits, '.', '_' a
 Setting: TypeAlias = str | bool | list[str]
 
 
-@dataclass(frozen=True)
-class NamedPeer:
+class NamedPeer(NamedTuple):
     """A peer's section: its address, and the settings that hold for it."""
 
     name: str
     host: str
     port: int | None = None
     ae_title: str | None = None
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Configuration:
+class Configuration(NamedTuple):
     """What one file says; `path` is None where there is no file."""
 
     path: Path | None = None
-    defaults: Mapping[str, Setting] = field(default_factory=dict)
-    peers: Mapping[str, NamedPeer] = field(default_factory=dict)
+    defaults: Mapping[str, Setting] = MappingProxyType({})
+    peers: Mapping[str, NamedPeer] = MappingProxyType({})
 
     def settings_for(self, name: str | None) -> dict[str, Setting]:
         """The defaults, and over them what holds for the peer of that name."""

@@ -4,7 +4,7 @@ Sources: PS3.15 2026c annex B (B.12, B.13), PS3.15 2020b (B.9 to B.11), PS3.15 2
 IHE ITI TF-2 3.19 (ATNA). TLS 1.3 cipher suites are not listed: Python cannot choose among them.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dicomtls.errors import UsageError
 
@@ -34,8 +34,7 @@ _B13_SUITES = (
 )
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """One profile: the protocol versions it allows and its cipher suites up to TLS 1.2, strongest first.
 
     `security_level` is OpenSSL's: 2 refuses RSA and DH below 2048 bits and SHA-1 signatures; TLS 1.0 and

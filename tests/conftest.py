@@ -34,7 +34,12 @@ FOREIGN_VARIABLES = frozenset(
     }
 )
 # Times on a machine that runs several things at once prove nothing.
-hypothesis.settings.register_profile("dicomtls", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.register_profile(
+    "dicomtls",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
 hypothesis.settings.load_profile("dicomtls")
 
 

@@ -374,7 +374,7 @@ def test_identity_gets_no_response_when_none_is_requested() -> None:
 
 def test_identity_gets_the_response_of_the_policy_when_it_has_one() -> None:
     """Who can check tickets says what to answer."""
-    own = replace(policy(CT), identity_response=lambda identity: b"seen " + identity.primary)
+    own = policy(CT)._replace(identity_response=lambda identity: b"seen " + identity.primary)
     assert answer(identified(IdentityKind.KERBEROS), own).user_information.identity_response == b"seen joe"
 
 
@@ -394,5 +394,5 @@ def test_extended_negotiation_is_answered_once_when_the_policy_has_an_answer() -
     request = build_request(
         [proposal(CT)], called_ae_title="PACS", calling_ae_title="WS1", maximum_length=0, extended=extended
     )
-    answered = answer(request, replace(policy(CT), extended=lambda _uid, information: information[:1]))
+    answered = answer(request, policy(CT)._replace(extended=lambda _uid, information: information[:1]))
     assert answered.user_information.extended == (ExtendedNegotiation(CT, b"\1"),)

@@ -156,9 +156,9 @@ def test_private_bytes_are_in_no_repr(files: OpenSSLFiles) -> None:
 
 def test_recognition_takes_linear_time() -> None:
     """Megabytes of beginnings without ends are no trap."""
-    start = time.monotonic()
+    start = time.process_time()
     recognise(b"-----BEGIN CERTIFICATE-----" * 40_000)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 @given(st.binary(max_size=300) | mutations(make_certificate()))

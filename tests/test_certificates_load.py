@@ -287,9 +287,9 @@ def test_billion_iterations_are_refused_at_once(tmp_path: Path, content: bytes) 
     path = tmp_path / "slow.p12"
     path.write_bytes(content)
     asker = Asker(PASSPHRASE)
-    start = time.monotonic()
+    start = time.process_time()
     refusal = _refusal(lambda: load_identity(path, None, asker))
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     assert (refusal.code, asker.asked) == ("unreadable-file", [])
     assert "more than 10000000 iterations" in str(refusal)
 

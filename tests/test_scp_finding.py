@@ -90,7 +90,7 @@ def association(server: RunningServer) -> Iterator[Association]:
     made.abort()
 
 
-def test_matches_come_as_pending_responses(server: RunningServer, association: Association) -> None:
+def test_matches_come_as_pending_responses(association: Association) -> None:
     """Then success, without an identifier; each match says its level and where it can be retrieved."""
     asked = with_level(Level.STUDY, keys({PATIENT_ID: "P1", STUDY_UID: None, PATIENT_NAME: None}))
     statuses, matches, final = ask_for(association, asked)
@@ -103,8 +103,17 @@ def test_matches_come_as_pending_responses(server: RunningServer, association: A
     }
     assert (final.status, final.command_field, final.has_dataset) == (SUCCESS, CommandField.C_FIND_RSP, False)
     assert (final.affected_sop_class_uid, final.message_id_being_responded_to) == (STUDY, 1)
-    event = server.wait_for("find", len(server.named("find")))
-    assert (event.facts["matches"], event.facts["level"], event.facts["model"]) == (2, "STUDY", "study-root")
+
+
+def test_each_find_is_told(tmp_path: Path) -> None:
+    """What was asked for, and how much was found."""
+    write_instances(tmp_path, COUNT)
+    with archive(tmp_path) as server:
+        association = server.associate(*FIND_CONTEXTS)
+        ask_for(association, with_level(Level.STUDY, keys({PATIENT_ID: "P1", STUDY_UID: None})))
+        event = server.wait_for("find")
+        assert (event.facts["matches"], event.facts["level"], event.facts["model"]) == (2, "STUDY", "study-root")
+        association.abort()
 
 
 def test_no_match_is_a_success(association: Association) -> None:

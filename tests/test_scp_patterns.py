@@ -2,7 +2,7 @@
 
 import re
 from fnmatch import fnmatchcase
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -39,9 +39,9 @@ def test_pattern_without_wildcards_matches_itself_only(text: str) -> None:
 )
 def test_hostile_pattern_takes_no_time(pattern: str, text: str) -> None:
     """No pattern is tried in all ways."""
-    started = perf_counter()
+    started = process_time()
     Pattern(pattern).matches(text)
-    assert perf_counter() - started < 2
+    assert process_time() - started < 2
 
 
 def test_pattern_that_is_longer_than_any_value_matches_nothing() -> None:

@@ -6,7 +6,6 @@ decide before it asks for an answer; the numbers to do it with are in `reasons`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from dicomtls.association.contexts import MAXIMUM_CONTEXTS, AnsweredContext, ContextResult, ProposedContext
@@ -70,8 +69,7 @@ def refuse_role(abstract_syntax: str) -> bool:  # noqa: ARG001 - one of the poss
     return False
 
 
-@dataclass(frozen=True, kw_only=True)
-class AcceptorPolicy:
+class AcceptorPolicy(NamedTuple):
     """What an association-acceptor agrees to.
 
     `maximum_length` is the longest P-DATA-TF that we can receive, in bytes, 0 for any. `max_operations` is how many

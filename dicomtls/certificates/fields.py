@@ -11,8 +11,8 @@ import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from dicomtls.certificates.der import (
     BIT_STRING,
@@ -78,8 +78,7 @@ _CLIENT_KEY_USAGES = frozenset({"digitalSignature", "keyAgreement"})
 _NETSCAPE_CLIENT, _NETSCAPE_SERVER = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFields:
+class CertificateFields(NamedTuple):
     """What the outer structure holds; everything inside is read when it is asked for."""
 
     serial_number: int

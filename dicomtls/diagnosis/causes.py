@@ -1,8 +1,7 @@
 """What each TLS error code means in the user's words, with the facts in it, and what to do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from dicomtls.certificates.distinguished import distinguished_name
 from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS, alert_hints, alert_message
@@ -35,8 +34,7 @@ from dicomtls.diagnosis.peer_certificate import (
 from dicomtls.errors import By, HandshakeFacts
 
 
-@dataclass(frozen=True)
-class Cause:
+class Cause(NamedTuple):
     """What one error code means: who refused as a client sees it, the message, what to do."""
 
     by: By

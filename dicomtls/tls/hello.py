@@ -6,8 +6,7 @@ and suites that the local OpenSSL does not have.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 HANDSHAKE: Final = 22
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
@@ -28,8 +27,7 @@ _SUPPORTED_VERSIONS, _KEY_SHARE, _RENEGOTIATION = 43, 51, 0xFF01
 _SIGNALS: Final = frozenset({0x00FF, 0x5600})  # secure renegotiation, fallback: no suites, though they stand among them
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClientHello:
+class ClientHello(NamedTuple):
     """What a client offers, by the numbers of IANA's registries.
 
     `version` is the highest up to TLS 1.2, `versions` the extension that TLS 1.3 brought (empty: not there). `alpn` has
@@ -107,8 +105,7 @@ class ClientHello:
         return message(CLIENT_HELLO, body + (sized(2, b"".join(extensions)) if self.version > SSL_3 else b""))
 
 
-@dataclass(frozen=True)
-class ServerHello:
+class ServerHello(NamedTuple):
     """What a server chose; a HelloRetryRequest of TLS 1.3 counts as one (RFC 8446 section 4.1.4)."""
 
     version: int
