@@ -6,7 +6,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -117,8 +117,9 @@ def function_length(node: FunctionNode) -> int:
     return _lines(node) - (_lines(docstring) if docstring else 0)
 
 
+@cache
 def read_modules(folder: str) -> list[Module]:
-    """Every module below `folder` of the repository."""
+    """Every module below `folder` of the repository; each is parsed once, for all rules."""
     found = []
     for path in sorted((REPOSITORY / folder).rglob("*.py")):
         relative = path.relative_to(REPOSITORY)
