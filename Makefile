@@ -53,9 +53,12 @@ clean:
 $(OLDEST)/.ready: PYTHON = $(call first,11 12 13 14)
 $(OLDEST)/.ready: CONSTRAINT = --constraint tests/oldest.txt
 
+# An environment that is there keeps its Python; `make clean` takes it away.
 $(READY) $(OLDEST)/.ready: pyproject.toml tests/oldest.txt
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with venv on PATH (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@echo "setting up $(@D) with $(PYTHON)"
-	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --version >/dev/null 2>&1 || { \
+		python="$(PYTHON)"; \
+		test -n "$$python" || { echo "make: no Python 3.11 or newer with venv on PATH (Debian: apt-get install python3-venv)" >&2; exit 1; }; \
+		echo "setting up $(@D) with $$python"; \
+		$$python -m venv --clear $(@D); }
 	@$(@D)/bin/python -m pip install --quiet $(CONSTRAINT) --editable '.[dev]'
 	@touch $@
