@@ -1,6 +1,8 @@
 """What holds for every test: an environment of its own, and the PKI of the run."""
 
 import os
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +12,7 @@ from tests.support.authority import certgen
 from tests.support.cases import Entry, write_cases
 from tests.support.following import bench
 from tests.support.pki import PKI, shared_pki
+from tests.support.source import REPOSITORY, visible_names
 
 __all__ = ["bench", "certgen"]
 
@@ -66,10 +69,26 @@ def _clean_run(tmp_path_factory: pytest.TempPathFactory) -> object:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_in_the_tree() -> object:
+    """Programs write where they are started: no test may start one in the source tree."""
+    before = visible_names(REPOSITORY)
+    yield
+    assert visible_names(REPOSITORY) <= before
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where they are. Pytest would look for a free number among all that there are: seconds, with some thousands."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in count())
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of its own for every test: no configuration, no pins, no identity; subprocesses inherit it."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(_homes)
+    home.mkdir()
     _clean_environment(home, monkeypatch)
     return home
 

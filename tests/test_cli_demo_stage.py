@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,3 +128,23 @@ def test_first_signal_interrupts_and_the_others_do_not_disturb() -> None:
             tidied = True
     assert tidied
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_command_that_is_just_being_started_is_ended_too(
+    playground: Playground, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """The signal comes when the process is there, and nobody knows of it yet."""
+    started: list[subprocess.Popen[str]] = []
+    start = Playground._start
+
+    def start_and_be_asked_to_end(self: Playground, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
+        started.append(start(self, *arguments, **options))
+        signal.raise_signal(number)
+        return started[0]
+
+    monkeypatch.setattr(Playground, "_start", start_and_be_asked_to_end)
+    use(monkeypatch, "import signal; signal.pause()")
+    with ended_by_signals(), pytest.raises(KeyboardInterrupt):
+        playground.run("Does it end?", "echo")
+    assert started[0].returncode == -signal.SIGKILL

@@ -55,6 +55,13 @@ def test_what_can_be_written_is_read_as_the_same(names: tuple[str, ...], text: s
         assert sets.decode(sets.encode(text, is_name=True), is_name=True) == text
 
 
+@pytest.mark.parametrize("names", [("ISO_IR 13",), ("ISO 2022 IR 13", "ISO 2022 IR 87"), ("", "ISO 2022 IR 87")])
+def test_yen_sign_is_refused_where_it_would_be_written_as_a_separator(names: tuple[str, ...]) -> None:
+    """JIS X 0201 has it in the place of the backslash."""
+    with pytest.raises(DataError):
+        character_sets(names).encode("100¥")
+
+
 @pytest.mark.parametrize("names", [*SETS, ("KLINGON",), ("ISO 2022 IR 87", "X")])
 @given(value=st.binary(max_size=60), is_name=st.booleans())
 def test_any_bytes_are_text(names: tuple[str, ...], value: bytes, *, is_name: bool) -> None:

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
-from typer.core import TyperCommand, TyperGroup
 
-from dicomtls.cli.app import COMMANDS
 from dicomtls.cli.usage import ParserError
 from dicomtls.diagnosis.causes import _CAUSES
 from dicomtls.diagnosis.record import _HINTS
+from tests.support.command_lines import parse
 from tests.support.source import REPOSITORY
 
 PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
@@ -27,28 +25,18 @@ def command_lines(page: Path) -> Iterator[str]:
     yield from SPAN.findall(text)
 
 
-def parse(line: str) -> None:
-    """Read a command line as the program does, without running it; raises what the parser raises."""
-    words = shlex.split(line)[1:]
-    found: object = COMMANDS
-    while isinstance(found, TyperGroup):
-        found = found.get_command(typer.Context(found), words.pop(0))
-    assert isinstance(found, TyperCommand), line
-    found.make_parser(typer.Context(found)).parse_args(args=words)
-
-
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_command_lines_can_be_typed(page: Path) -> None:
     """Each with options that there are."""
     for line in command_lines(page):
-        parse(line)
+        parse(shlex.split(line)[1:])
 
 
 def test_command_line_that_cannot_be_typed_is_found() -> None:
     """The negative twin."""
     for line in ("dicomtls echo --nope x", "dicomtls nope"):
         with pytest.raises((AssertionError, ParserError)):
-            parse(line)
+            parse(shlex.split(line)[1:])
     assert sum(len(list(command_lines(page))) for page in PAGES) > 10
 
 

@@ -30,6 +30,8 @@ PATIENCE = {
     "handshake-timeout": ("--connect-timeout", "0.3"),
     "association-timeout": ("--association-timeout", "0.3"),
     "dimse-timeout": ("--dimse-timeout", "0.3"),
+    # For the second look, which asks whether the peer expects TLS: these wait for the rest of what they take for a PDU.
+    "association-aborted": ("--connect-timeout", "0.3", "--association-timeout", "0.3"),
 }
 LINE = re.compile(
     r"success \(0x0000\), TLSv1\.[23], TLS_[A-Z0-9_]+(, [a-zA-Z0-9]+)?, peer localhost, verified, \d+ days left,"

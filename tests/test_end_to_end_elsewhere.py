@@ -11,8 +11,8 @@ import pytest
 from tests.support import cli
 from tests.support.cli import REPOSITORY, run_dicomtls, serving, started_dicomtls
 from tests.support.elsewhere import SYSTEMS
-from tests.support.instances import make_instance
-from tests.support.peers import pynetdicom_scp
+from tests.support.instances import make_instance, make_instances
+from tests.support.peers import pynetdicom_scp, reserved_port
 from tests.support.pki import PASSPHRASE, PKI, server_context
 from tests.support.servers import all_files
 
@@ -66,6 +66,40 @@ def test_echo_store_and_serve_work_elsewhere(pki: PKI, tmp_path: Path, system: s
     assert ended.exit_status == 0, ended.stderr
     (stored,) = (tmp_path / "in").rglob("*.dcm")
     assert stored.read_bytes().endswith(instance.path.read_bytes()[-300_000:])
+
+
+def test_what_was_stored_is_found_and_fetched_elsewhere(pki: PKI, tmp_path: Path, system: str) -> None:
+    """The index, both ways to retrieve, the road to the server, and all peers of the configuration at once."""
+    made = make_instances(tmp_path / "study", 2, pixel_bytes=1000)
+    identity = ("--ca", pki.ca, "--cert", pki.server.cert, "--key", pki.server.key)
+    key = ("-k", "PatientID=PAT-1")
+    with reserved_port() as port:
+        known = ("--move-destination", f"WS1@localhost:{port}")
+        with serving(tmp_path / "in", *identity, *known) as running:
+            received = ("--to", "WS1", "--receive", tmp_path / "moved", "--listen", f"127.0.0.1:{port}")
+            for words in (
+                ("store", running.address, tmp_path / "study"),
+                ("find", running.address, "-k", "PatientName=*"),
+                ("get", running.address, *key, "--output", tmp_path / "got", "--level", "patient"),
+                ("move", running.address, *key, "--level", "patient", *received),
+                ("handshake-probe", running.address, "--format", "junit", "--output", tmp_path / "probe.xml"),
+            ):
+                done = run_dicomtls(*words, *identity)
+                assert done.exit_status == 0, (system, words, done.stderr)
+            added = run_dicomtls("peers", "add", "archive", running.address)
+            names = ("DICOMTLS_CA", "DICOMTLS_CERT", "DICOMTLS_KEY")
+            checked = run_dicomtls("peers", "check", env=dict(zip(names, map(str, identity[1::2]), strict=True)))
+            assert (added.exit_status, checked.exit_status) == (0, 0), (system, added.stderr, checked.stderr)
+            assert running.stop().exit_status == 0
+    for folder in ("in", "got", "moved"):
+        assert len(list((tmp_path / folder).rglob("*.dcm"))) == len(made), (system, folder)
+
+
+def test_line_is_completed_elsewhere(system: str) -> None:
+    """What the script of PowerShell asks for."""
+    asked = {"_DICOMTLS_COMPLETE": "complete_powershell", "_TYPER_COMPLETE_ARGS": "dicomtls inspect"}
+    done = run_dicomtls(env={**asked, "_TYPER_COMPLETE_WORD_TO_COMPLETE": "inspect"})
+    assert done.stdout.startswith("inspect-cert:::"), (system, done.stderr)
 
 
 def test_refused_connection_is_told_elsewhere(system: str) -> None:

@@ -332,6 +332,7 @@ def test_orthanc_is_told_when_a_destination_is_unknown(
     peer, archive = orthanc_and_archive
     before = len(archive.outcomes)
     query = {"Level": "Study", "Resources": [{"StudyInstanceUID": study_uid(made)}], "TargetAet": "NOBODY"}
-    with pytest.raises(urllib.error.HTTPError):
+    with pytest.raises(urllib.error.HTTPError) as error:
         peer.post("/modalities/us/move", json.dumps(query))
+    error.value.close()
     assert archive.outcome(before + 1).status == 0xA801

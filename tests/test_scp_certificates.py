@@ -1,6 +1,8 @@
 """A server's SSL context follows its files, and a broken file never takes the good one away."""
 
 import shutil
+import ssl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +11,10 @@ import pytest
 from dicomtls.errors import CredentialError, DicomTLSError, UsageError
 from dicomtls.scp import certificates as certificates_module
 from dicomtls.scp.certificates import CertificateSource
-from dicomtls.tls import TLSSettings
-from tests.support.pki import PKI, Identity
+from dicomtls.tls import TLSSettings, server_handshake
+from dicomtls.waiting import deadline_in
+from tests.support.pairs import SECONDS, connected_sockets
+from tests.support.pki import PKI, Identity, client_context
 
 
 @pytest.fixture
@@ -128,3 +132,47 @@ def test_first_files_must_be_good(files: TLSSettings) -> None:
         CertificateSource(files)
     with pytest.raises(UsageError):
         CertificateSource(replace(files, cert=(), key=()))
+
+
+def visit(
+    foreign: ssl.SSLContext, session: ssl.SSLSession | None, ours: ssl.SSLContext
+) -> tuple[ssl.SSLSession | None, bool]:
+    """A connection that ends as it should; the session of the client, and whether it was taken up again."""
+    near, far = connected_sockets()
+    with near, far, ThreadPoolExecutor(1) as thread:
+        serving = thread.submit(server_handshake, far, ours, deadline=deadline_in(SECONDS))
+        near.settimeout(SECONDS)
+        with foreign.wrap_socket(near, server_hostname="localhost", session=session) as theirs:
+            stream, negotiated = serving.result()
+            with stream:
+                stream.close_notify()
+                assert theirs.recv(1) == b""
+                return theirs.session, negotiated.resumed
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_client_that_comes_back_is_checked_anew(pki: PKI, files: TLSSettings, version: ssl.TLSVersion) -> None:
+    """Its certificate may have expired meanwhile; no session is taken up, by ticket or by identifier."""
+    source, foreign = CertificateSource(files), client_context(pki, protocol=version)
+    session, first = visit(foreign, None, source.context())
+    session, second = visit(foreign, session, source.context())
+    assert not first
+    assert not second
+
+
+def test_session_is_taken_up_where_the_context_is_kept(pki: PKI, files: TLSSettings) -> None:
+    """The negative twin: why a context that has met a client of TLS 1.2 is not used again."""
+    kept, foreign = CertificateSource(files).context(), client_context(pki, protocol=ssl.TLSVersion.TLSv1_2)
+    session, _ = visit(foreign, None, kept)
+    assert visit(foreign, session, kept)[1]
+
+
+def test_context_goes_on_serving_when_no_new_one_can_be_made(pki: PKI, files: TLSSettings) -> None:
+    """The files are half changed: the next look at them tells."""
+    heard: list[DicomTLSError | None] = []
+    source = CertificateSource(files, on_reload=heard.append)
+    visit(client_context(pki, protocol=ssl.TLSVersion.TLSv1_2), None, source.context())
+    kept = source._context
+    files.key[0].unlink()
+    assert source.context() is kept
+    assert heard == []

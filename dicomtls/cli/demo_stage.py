@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -69,43 +69,40 @@ class Playground:
 
         `subprocess.run` waits a quarter of a second only for a process that it has killed over Ctrl-C.
         """
-        process = subprocess.Popen(  # noqa: S603 -- our own program with our own arguments
-            _command(arguments),
-            cwd=self._folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        process: subprocess.Popen[str] | None = None
         try:
+            with _signals_wait():
+                process = self._start(arguments, stderr=subprocess.STDOUT)
             output, _ = process.communicate(timeout=_PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             msg = f"dicomtls {arguments[0]} did not end within {_PATIENCE_SECONDS:g} s"
             raise LocalError(msg, code="not-supported-here") from None
         finally:
-            process.kill()  # nothing where it has ended
-            process.wait()
-            assert process.stdout is not None  # noqa: S101 -- a pipe was asked for
-            process.stdout.close()
+            if process is not None:
+                process.kill()  # nothing where it has ended
+                process.wait()
+                assert process.stdout is not None  # noqa: S101 -- a pipe was asked for
+                process.stdout.close()
         return process.returncode, output
+
+    def _start(self, arguments: Sequence[str], *, stderr: int | IO[str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 -- our own program with our own arguments
+            _command(arguments),
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            errors="replace",
+        )
 
     def serve(self, title: str, *arguments: str) -> str:
         """Start the server, wait until it listens, and return its address; raises `LocalError`."""
         arguments = ("serve", *arguments, "--ready-file", _READY)
         self._announce(title, arguments)
-        with (self._folder / _LOG).open("w") as log:
-            self._server = subprocess.Popen(  # noqa: S603 -- as above
-                _command(arguments),
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                errors="replace",
-            )
+        with (self._folder / _LOG).open("w") as log, _signals_wait():
+            self._server = self._start(arguments, stderr=log)
         assert self._server.stdout is not None  # noqa: S101 -- a pipe was asked for
         line = _first_line(self._server.stdout)
         if not line:
@@ -165,13 +162,29 @@ def ended_by_signals() -> Iterator[None]:
             is_ending = True
             raise KeyboardInterrupt
 
+    with _handled_by(end):
+        yield
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Let them wait until a process has been started: of one that is half started nobody would know."""
+    came: list[int] = []
+    with _handled_by(lambda number, _frame: came.append(number)):
+        yield
+    for number in came[:1]:
+        signal.raise_signal(number)
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, object], None]) -> Iterator[None]:
     signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    previous = {number: signal.signal(number, end) for number in signals}
+    previous = {number: signal.signal(number, handler) for number in signals}
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, former in previous.items():
+            signal.signal(number, former)
 
 
 def _command(arguments: Sequence[str]) -> list[str]:

@@ -70,6 +70,7 @@ _ESCAPE_BYTE: Final = b"\x1b"
 _NAME_DELIMITERS: Final = re.compile(b"([=^])")
 _TEXT_DELIMITERS: Final = re.compile(b"([\r\n\t\f])")
 _JAPANESE_KANA: Final = re.compile("[\x00-\x7f\uff61-\uff9f]*")
+_ROMAJI: Final = b"\x1b(J"
 _MOST_SETS: Final = 8
 
 
@@ -131,9 +132,11 @@ class CharacterSets:
             if codec == "shift_jis" and not _JAPANESE_KANA.fullmatch(part):
                 continue  # JIS X 0201 has no kanji, though Python's codec does
             try:
-                return escape.encode("ascii") + part.encode(codec)
+                encoded = part.encode(codec)
             except UnicodeError:
                 continue
+            if _ROMAJI not in encoded:  # its yen sign is the byte that separates values, which every reader would see
+                return escape.encode("ascii") + encoded
         named = "\\".join(self.names) or "the default repertoire (ASCII)"
         msg = f"{part!r} has characters that {named} does not have"
         raise DataError(msg, hints=(f"{UTF_8} has all of them",))

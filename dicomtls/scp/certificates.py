@@ -4,6 +4,7 @@ import os
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -34,7 +35,11 @@ class CertificateSource:
         return self._settings
 
     def context(self) -> ssl.SSLContext:
-        """The context of now; the files are looked at once a second at most."""
+        """The context of now, which knows no session; the files are looked at once a second at most.
+
+        `ssl` cannot switch off that a client of TLS 1.2 takes up its session by the identifier, by which the check of
+        its certificate would be skipped. What a context remembers is forgotten with it.
+        """
         with self._lock:
             if self._is_asked or monotonic() - self._looked > _LOOK_EVERY_SECONDS:
                 self._looked = monotonic()
@@ -42,6 +47,9 @@ class CertificateSource:
                 if self._is_asked or stamp != self._stamp:
                     self._is_asked, self._stamp = False, stamp
                     self._load()
+            if self._context.session_stats()["number"]:
+                with suppress(DicomTLSError):  # half a change of the files: the next look at them tells
+                    self._context = server_context(self._settings)
             return self._context
 
     def reload(self) -> None:

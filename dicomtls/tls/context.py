@@ -8,6 +8,7 @@ plain `openssl req -x509`, which every DICOM product accepts), whatever this Pyt
 import os
 import ssl
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from dicomtls.errors import MachineError, UsageError
@@ -50,8 +51,9 @@ def client_context(settings: TLSSettings) -> ssl.SSLContext:
 def server_context(settings: TLSSettings) -> ssl.SSLContext:
     """Build a server's context: a client certificate is demanded unless the settings say otherwise.
 
-    There are no session tickets: a resumed session would skip the check of the client's certificate. Raises
-    `CredentialError`, `UsageError`.
+    There are no session tickets: a resumed session would skip the check of the client's certificate. A client of
+    TLS 1.2 can still take one up by its identifier, for minutes and from this context only; `ssl` cannot forbid it.
+    Raises `CredentialError`, `UsageError`.
     """
     if not settings.cert:
         msg = "a server needs a certificate"
@@ -83,6 +85,7 @@ def server_context(settings: TLSSettings) -> ssl.SSLContext:
 def _apply_common(context: ssl.SSLContext, settings: TLSSettings) -> None:
     profile = find_profile(settings.profile)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    _refuse_compressed_certificates(context)
     _set_versions(context, settings, profile)
     _set_ciphers(context, settings, profile)
     _load_identities(context, settings)
@@ -91,6 +94,17 @@ def _apply_common(context: ssl.SSLContext, settings: TLSSettings) -> None:
     if settings.keylog is not None:
         _set_keylog(context, settings.keylog)
     watch(context)
+
+
+def _refuse_compressed_certificates(context: ssl.SSLContext) -> None:
+    """Neither send them nor offer to take them (RFC 8879): none would be seen by `watch`, and any could be a bomb."""
+    if ssl.OPENSSL_VERSION_INFO >= (3, 2):
+        with suppress(OverflowError):  # Python has 32 bits for options on Windows, and there no compression
+            context.options |= _NO_TX_CERTIFICATE_COMPRESSION | _NO_RX_CERTIFICATE_COMPRESSION
+
+
+# From OpenSSL's ssl.h; Python names neither.
+_NO_TX_CERTIFICATE_COMPRESSION, _NO_RX_CERTIFICATE_COMPRESSION = 1 << 32, 1 << 33
 
 
 def _load_anchors(context: ssl.SSLContext, settings: TLSSettings) -> None:

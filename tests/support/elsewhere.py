@@ -43,6 +43,9 @@ def take_away(system: str) -> None:
     if system == "windows":
         sys.modules.update(dict.fromkeys(POSIX_MODULES))  # type: ignore[arg-type]  # None forbids the import
         _link_without_following()
+        os.supports_dir_fd.clear()
+        os.supports_fd.discard(os.scandir)
+        sys.modules.pop("shutil", None)  # it decides when it is loaded how to walk through folders
 
 
 def _link_without_following() -> None:

@@ -135,6 +135,8 @@ def _run(
         timeout=timeout,
         check=False,
         env={**os.environ, **(env or {})},
+        # Some leave files where they are started: not in the source tree.
+        cwd=os.environ["HOME"],
     )
 
 

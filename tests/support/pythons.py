@@ -2,9 +2,9 @@
 
 import json
 import os
+import pwd
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ OTHER_PYTHONS = ("3.12", "3.13", "3.14")
 
 
 def find_python(version: str) -> str:
-    """Another interpreter of this machine, on PATH or beside our own under pyenv; the test is skipped without."""
-    versions = Path(os.path.realpath(sys.executable)).parents[2]
+    """Another interpreter of this machine, on PATH or under the user's pyenv; the test is skipped without."""
+    versions = Path(os.environ.get("PYENV_ROOT") or Path(pwd.getpwuid(os.getuid()).pw_dir, ".pyenv")) / "versions"
     candidates = [shutil.which(f"python{version}"), *map(str, sorted(versions.glob(f"{version}.*/bin/python")))]
     for candidate in filter(None, candidates):
         probe = [candidate, "-c", "import ssl, sys; print('%d.%d' % sys.version_info[:2])"]

@@ -6,7 +6,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -17,6 +17,11 @@ EXEMPTION = re.compile(
     rf"#\s*(?:(?:ruff:\s*)?noqa(?::\s*{CODES})?|type:\s*ignore(?:\[[^\]]*\])?|pragma:\s*no\s?\w+|fmt:\s*(?:off|skip)"
     r"|mypy:\s*[\w-]+(?:=\S+)?)(?P<reason>.*)"
 )
+
+
+def visible_names(folder: Path) -> set[str]:
+    """What stands at the top of a folder; files of tools begin with a dot, and packages are built in two folders."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")} - {"build", "dist"}
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,9 @@ def function_length(node: FunctionNode) -> int:
     return _lines(node) - (_lines(docstring) if docstring else 0)
 
 
+@cache
 def read_modules(folder: str) -> list[Module]:
-    """Every module below `folder` of the repository."""
+    """Every module below `folder` of the repository; each is parsed once, for all rules."""
     found = []
     for path in sorted((REPOSITORY / folder).rglob("*.py")):
         relative = path.relative_to(REPOSITORY)
