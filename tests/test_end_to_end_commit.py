@@ -1,6 +1,6 @@
 """`store --commit`, as users run it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,15 @@ from dicomtls.scu.attempt import Requestor
 from tests.support.archives import our_archive
 from tests.support.cli import run_dicomtls
 from tests.support.commitments import PROPOSAL, encoded, receiver_of_reports, references_of, request
-from tests.support.exchange import client_options, serving_with_events, wait_for_event
+from tests.support.exchange import (
+    client_options,
+    exactly,
+    serving_with_events,
+    versions,
+    wait_for_event,
+)
 from tests.support.instances import make_instances
-from tests.support.peers import orthanc
+from tests.support.peers import LOOPBACK, Orthanc, orthanc, reserved_port
 from tests.support.pki import PKI
 from tests.support.servers import acceptor, open_policy, response_of, server_tls, store_response
 
@@ -86,16 +92,81 @@ def test_peer_that_says_nothing_is_told(
     assert document["error"]["hints"]
 
 
-def test_orthanc_commits_over_an_association_of_its_own(pki: PKI, tmp_path: Path) -> None:
-    """It takes the request, and would report to a server that it knows: that is said, and nothing is claimed."""
+def committing(port: int, *options: str) -> tuple[str, ...]:
+    """The options that ask Orthanc, which knows us as WS1 at that port, and wait for its report there."""
+    return ("--calling-aet", "WS1", "--commit", "--listen", f"{LOOPBACK}:{port}", "--json", *options)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Where Orthanc knows WS1 to be."""
+    with reserved_port() as reserved:
+        yield reserved
+
+
+@pytest.fixture(scope="module")
+def committer(pki: PKI, tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Orthanc]:
+    """An Orthanc that knows one AE title over TLS, and one in clear, at the same port."""
+    known = {"Host": LOOPBACK, "Port": port, "AllowStorageCommitment": True}
+    modalities = {
+        "ws1": {**known, "AET": "WS1", "UseDicomTls": True},
+        "clear": {**known, "AET": "CLEAR", "UseDicomTls": False},
+        "elsewhere": {**known, "AET": "ELSEWHERE", "UseDicomTls": True, "Port": 9},
+    }
+    with orthanc(pki, tmp_path_factory.mktemp("orthanc") / "orthanc", modalities=modalities) as peer:
+        yield peer
+
+
+@versions
+def test_orthanc_commits_over_an_association_of_its_own(
+    pki: PKI, tmp_path: Path, committer: Orthanc, port: int, version: str
+) -> None:
+    """Which we take for as long as we wait, over TLS, under our own AE title."""
     make_instances(tmp_path / "made", 2, pixel_bytes=1024)
-    with orthanc(pki, tmp_path / "orthanc") as peer:
-        options = (*client_options(pki, pki.client), "--commit", "--commit-timeout", "2", "--json")
-        result = run_dicomtls("store", peer.address, tmp_path / "made", *options)
+    options = (*client_options(pki, pki.server), *exactly(version), *committing(port))
+    result = run_dicomtls("store", committer.address, tmp_path / "made", *options)
     document = result.json()
-    assert (document["sent"], document["committed"]) == (2, 0), result.stderr
-    assert result.exit_status in (1, 5)
-    assert document["error"]["hints"]
+    assert result.exit_status == 0, result.stderr
+    assert (document["sent"], document["committed"], document["commit_failed"]) == (2, 2, [])
+    assert f"port {port}: the archive must know WS1" in result.stderr
+    assert "warning" not in result.stderr
+
+
+def test_orthanc_without_a_receiver_of_ours_is_told_how_to_be_heard(
+    pki: PKI, tmp_path: Path, committer: Orthanc
+) -> None:
+    """It takes the request, and reports to where nobody is: nothing is claimed, and the hint names the option."""
+    make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    options = (*client_options(pki, pki.client), "--calling-aet", "WS1", "--commit", "--commit-timeout", "1", "--json")
+    result = run_dicomtls("store", committer.address, tmp_path / "made", *options)
+    document = result.json()
+    assert (result.exit_status, document["error"]["code"]) == (1, "dimse-timeout"), result.stderr
+    assert (document["sent"], document["committed"], len(document["commit_failed"])) == (2, 0, 2)
+    assert "--listen PORT" in document["error"]["hints"][0]
+    assert "WS1" in document["error"]["hints"][0]
+
+
+@pytest.mark.parametrize(
+    ("title", "code", "hint"),
+    [
+        ("ELSEWHERE", "dimse-timeout", "must know ELSEWHERE as this host, and port {port}, over TLS"),
+        ("CLEAR", "dimse-timeout", "must know CLEAR as this host, and port {port}, over TLS"),
+        ("STRANGER", "association-aborted", "may not know STRANGER"),
+    ],
+)
+def test_orthanc_that_knows_us_otherwise_is_waited_for_only_so_long(
+    pki: PKI, tmp_path: Path, committer: Orthanc, port: int, title: str, code: str, hint: str
+) -> None:
+    """At another port, without TLS, or not at all: the hint says what it must know."""
+    make_instances(tmp_path / "made", 1, pixel_bytes=1024)
+    options = (*committing(port, "--commit-timeout", "3", "--calling-aet", title), *client_options(pki, pki.server))
+    result = run_dicomtls("store", committer.address, tmp_path / "made", *options)
+    document = result.json()
+    assert result.exit_status == (5 if code == "association-aborted" else 1), result.stderr
+    assert document["error"]["code"] == code
+    assert (document["sent"], document["committed"]) == (1, 0)
+    assert hint.format(port=port) in document["error"]["hints"][0]
+    assert ("our receiver: " in result.stderr) is (title == "CLEAR")
 
 
 def test_serve_reports_to_who_has_left(tmp_path: Path) -> None:
