@@ -86,3 +86,10 @@ def test_receiver_that_cannot_be_is_an_error_of_usage(options: tuple[str, ...], 
     assert result.exit_status == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_is_configured_for_other_commands_needs_no_receiver() -> None:
+    """Such as `client-auth`, which `serve` has, too."""
+    configured = frozenset({"listen", "client_auth"})
+    options = ReceiverOptions(listen="11112", client_auth="optional", from_environment=configured)
+    assert options.check("WS1", trusts_anybody=False) == "WS1"

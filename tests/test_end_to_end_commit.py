@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 
 from dicomtls.association.association import Association
-from dicomtls.association.commitment import SOP_CLASS, Transaction
+from dicomtls.association.commitment import SOP_CLASS, Reference, Transaction, read_transaction
 from dicomtls.association.dimse import Command, CommandField
+from dicomtls.dataset import IMPLICIT_VR_LE
+from dicomtls.dataset.identifier import decode, encode
 from dicomtls.peer import Peer
 from dicomtls.scu import AssociationSettings
 from dicomtls.scu.attempt import Requestor
 from tests.support.archives import our_archive
 from tests.support.cli import run_dicomtls
-from tests.support.commitments import PROPOSAL, encoded, receiver_of_reports, references_of, request
+from tests.support.commitments import PROPOSAL, bring, encoded, receiver_of_reports, references_of, request
 from tests.support.exchange import (
     client_options,
     exactly,
+    server_options,
     serving_with_events,
     versions,
     wait_for_event,
@@ -188,3 +191,86 @@ def test_serve_reports_to_who_has_left(tmp_path: Path) -> None:
     assert (event["committed"], event["delivered"]) == (2, "new")
     [(command, transaction)] = reports
     assert (command.event_type_id, transaction.references) == (1, tuple(references_of(made)))
+
+
+def test_our_own_serve_is_heard_on_either_association(pki: PKI, tmp_path: Path) -> None:
+    """It reports on the one of the request; who listens for others hears that as well."""
+    make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    with serving_with_events(tmp_path / "archive", *server_options(pki)) as running:
+        options = (*client_options(pki, pki.server), "--commit", "--listen", f"{LOOPBACK}:0", "--json")
+        document = run_dicomtls("store", running.address, tmp_path / "made", *options).json()
+        event = wait_for_event(running, "commitment")
+    assert (document["committed"], document["commit_failed"], event["delivered"]) == (2, [], "same")
+
+
+def reporting(port: int, *reports: Callable[[Transaction], Transaction]) -> Callable[[Association], None]:
+    """An archive that stores, and brings these reports over an association of its own before it ends ours."""
+
+    def script(association: Association) -> None:
+        while (message := association.receive()) is not None:
+            data = b"".join(map(bytes, association.fragments()))
+            response = store_response(message.command)
+            if message.command.command_field is not CommandField.N_ACTION_RQ:
+                association.send(message.context.context_id, response)
+                continue
+            response = replace(response, command_field=CommandField.N_ACTION_RSP)
+            association.send(message.context.context_id, response)
+            asked = read_transaction(decode(data, message.context.transfer_syntax))
+            requestor = Requestor(Peer(LOOPBACK, port, "DICOMTLS"), None, AssociationSettings())
+            for judge in reports:
+                ours = requestor.associate(requestor.attempt(), [PROPOSAL])
+                bring(ours, encode(judge(asked).encode(), IMPLICIT_VR_LE))
+                ours.release()
+
+    return script
+
+
+def unlike(asked: Transaction) -> Transaction:
+    """A report on something else."""
+    return Transaction("1.2.99", asked.references)
+
+
+def half(asked: Transaction) -> Transaction:
+    """A report that leaves out one of two, and adds one that nobody asked for."""
+    return Transaction(asked.uid, (asked.references[0], Reference(asked.references[0].sop_class_uid, "1.2.3")))
+
+
+@pytest.mark.parametrize(
+    ("reports", "committed", "code"),
+    [
+        ((lambda asked: asked,), 2, None),
+        ((unlike, lambda asked: asked), 2, None),
+        ((lambda asked: asked, half), 2, None),
+        ((half, lambda asked: asked), 1, "status-failure"),
+        ((unlike,), 0, "dimse-timeout"),
+        ((), 0, "dimse-timeout"),
+    ],
+    ids=["honest", "another's first", "twice", "half", "another's", "silent"],
+)
+def test_only_the_first_report_on_our_transaction_counts(
+    tmp_path: Path,
+    port: int,
+    reports: tuple[Callable[[Transaction], Transaction], ...],
+    committed: int,
+    code: str | None,
+) -> None:
+    """What it leaves out is not committed; what it adds, and other reports, are told at most."""
+    make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    with acceptor(reporting(port, *reports), open_policy()) as peer:
+        options = ("--no-tls", "--commit", "--commit-timeout", "2", "--listen", f"{LOOPBACK}:{port}", "--json")
+        result = run_dicomtls("store", str(peer.peer), *options, tmp_path / "made")
+    document = result.json()
+    assert (document["sent"], document["committed"]) == (2, committed), result.stderr
+    assert len(document["commit_failed"]) == 2 - committed
+    assert (document["error"] and document["error"]["code"]) == code
+    assert ("which we do not wait for" in result.stderr) is (unlike in reports or len(reports) == 2)
+
+
+def test_port_in_use_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    """Exit status 6."""
+    make_instances(tmp_path / "made", 1, pixel_bytes=1024)
+    with acceptor(taking, open_policy()) as peer:
+        options = ("--no-tls", "--commit", "--listen", str(peer.peer), "--json")
+        result = run_dicomtls("store", str(peer.peer), *options, tmp_path / "made")
+    document = result.json()
+    assert (result.exit_status, document["error"]["code"], document["sent"]) == (6, "port-in-use", 0)
