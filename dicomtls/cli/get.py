@@ -43,7 +43,7 @@ def get(
         from dicomtls.dataset import check_uid
         from dicomtls.scp.storage import FolderStorage
         from dicomtls.scu.attempt import Attempt, Requestor
-        from dicomtls.scu.retrieve import get as retrieve
+        from dicomtls.scu.remainder import get_whole
 
         report = RetrieveReport(out, so_far)
         request = retrieving.request()
@@ -57,8 +57,8 @@ def get(
         with closing(FolderStorage(output_directory)) as storage:
             keeper = Keeper(out, storage)
             with interruptible() as requestor.interrupt, suboperations_progress(out) as bar:
-                result = retrieve(
-                    requestor, request, keeper.services, sop_classes=wanted, attempt=attempt, observer=bar
+                result = get_whole(
+                    requestor, request, keeper, sop_classes=wanted, attempt=attempt, observer=bar, on_again=report.again
                 )
         report.told(result, attempt, warn_days=tls.warn_days)
         report.received(keeper.kept, keeper.octets, keeper.seconds)
