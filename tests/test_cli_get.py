@@ -117,6 +117,7 @@ def test_wrong_sop_class_is_an_error_of_usage(made: list[Instance], tmp_path: Pa
     result = get("127.0.0.1:9", tmp_path, *study_key(made), "--no-tls", "--sop-class", "CT")
     assert result.exit_status == 2
     assert "SOP class UID" in result.stderr
+    assert "hint: --sop-class takes a UID" in result.stderr
 
 
 def test_nobody_there_is_told(made: list[Instance], tmp_path: Path) -> None:

@@ -66,14 +66,16 @@ class RetrieveOptions:
         from dicomtls.association.query import UNIQUE_KEYS, Model
         from dicomtls.dataset.keys import identifier_of, parse_keys
         from dicomtls.scu.retrieve import RetrieveRequest
+        from dicomtls.scu.return_keys import refuse_below
 
         keys = identifier_of(parse_keys(self.query_key))
         level = self._level(keys)
         model = self._model(level)
+        refuse_below(keys, level)
         if not keys.get(UNIQUE_KEYS[level], _EMPTY).values and level != "STUDY":
             msg = f"the level {level.value.lower()} needs its unique key with a value"
             raise UsageError(msg, hints=(f"give it with -k {_NAMES[level]}=...",))
-        if not any(element.values for element in keys.values()):
+        if not any(set(element.values) - {"*"} for element in keys.values()):
             msg = "nothing says what to retrieve"
             raise UsageError(msg, hints=("give the unique key of a study with -k StudyInstanceUID=1.2.3",))
         return RetrieveRequest(model=Model(model), level=level, keys=keys)
