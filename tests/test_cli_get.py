@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dicomtls.association.association import Association
+from dicomtls.association.dimse import CommandField
 from dicomtls.scu.suboperations import Counts
 from tests.support.archives import Archive, our_archive, paths_of, study_key, study_uid
 from tests.support.cli import Result, run_dicomtls, started_dicomtls
@@ -72,6 +73,9 @@ def test_failure_names_the_instances(tmp_path: Path) -> None:
 
     def script(association: Association) -> None:
         request, _ = take_request(association)
+        if request.command.command_field is CommandField.C_FIND_RQ:  # a second look, at what failed
+            association.abort()
+            return
         send_instance(association, "1.2.3.4", DATASET)
         final = retrieve_response(
             request,
@@ -89,6 +93,7 @@ def test_failure_names_the_instances(tmp_path: Path) -> None:
     assert "not retrieved: 1.2.3.5" in result.stderr
     assert "error: 1 of 2 sub-operations failed" in result.stderr
     assert "oh no" in result.stderr
+    assert "give --sop-class UID" in result.stderr
 
 
 def test_folder_that_cannot_be_written_is_our_own_failure(made: list[Instance], tmp_path: Path) -> None:
@@ -112,6 +117,7 @@ def test_wrong_sop_class_is_an_error_of_usage(made: list[Instance], tmp_path: Pa
     result = get("127.0.0.1:9", tmp_path, *study_key(made), "--no-tls", "--sop-class", "CT")
     assert result.exit_status == 2
     assert "SOP class UID" in result.stderr
+    assert "hint: --sop-class takes a UID" in result.stderr
 
 
 def test_nobody_there_is_told(made: list[Instance], tmp_path: Path) -> None:

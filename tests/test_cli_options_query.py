@@ -67,6 +67,16 @@ def test_contradictions_are_refused(options: QueryOptions) -> None:
     assert caught.value.hints
 
 
+@pytest.mark.parametrize("key", ["SeriesInstanceUID=1.2", "SOPInstanceUID=1.2"])
+def test_unique_key_below_the_level_is_refused(key: str) -> None:
+    """Archives that pass over it answer with everything; asking for its value is harmless."""
+    with pytest.raises(UsageError, match="below the level study") as caught:
+        QueryOptions(query_key=(key,)).read()
+    assert f"give --level {'series' if key.startswith('Series') else 'image'}" in caught.value.hints[0]
+    assert QueryOptions(query_key=(key.partition("=")[0],)).read().level is Level.STUDY
+    assert QueryOptions(query_key=(key,), level="image").read().level is Level.IMAGE
+
+
 def test_file_that_holds_no_query_is_named(tmp_path: Path) -> None:
     """Not there, something else, too long."""
     path = tmp_path / "query"

@@ -25,7 +25,7 @@ STUDY, SERIES, IMAGE = "StudyInstanceUID=1.2", "SeriesInstanceUID=1.3", "SOPInst
         (("PatientID=P1", STUDY), {}, Level.STUDY, Model.STUDY_ROOT),
         ((STUDY,), {"model": "patient-root"}, Level.STUDY, Model.PATIENT_ROOT),
         ((STUDY, SERIES), {"level": "series"}, Level.SERIES, Model.STUDY_ROOT),
-        (("PatientID=P1", STUDY), {"level": "patient"}, Level.PATIENT, Model.PATIENT_ROOT),
+        (("PatientID=P1",), {"level": "patient"}, Level.PATIENT, Model.PATIENT_ROOT),
         (("AccessionNumber=A1",), {}, Level.STUDY, Model.STUDY_ROOT),
     ],
 )
@@ -51,6 +51,9 @@ def test_several_uids_are_one_key() -> None:
         (("StudyInstanceUID",), {}, "nothing says what to retrieve"),
         ((STUDY,), {"level": "series"}, "needs its unique key"),
         (("PatientID=P1",), {"level": "patient", "model": "study-root"}, "has no level patient"),
+        (("PatientName=*",), {}, "nothing says what to retrieve"),
+        (("PatientID=P1", STUDY), {"level": "patient"}, "StudyInstanceUID is a key of the level study, below"),
+        ((STUDY, SERIES), {"level": "study"}, "SeriesInstanceUID is a key of the level series, below"),
         (("StudyInstanceUIDD=1.2",), {}, "no such keyword"),
         (("StudyInstanceUID=not a UID",), {}, ""),
     ],
@@ -86,3 +89,10 @@ def test_receiver_that_cannot_be_is_an_error_of_usage(options: tuple[str, ...], 
     assert result.exit_status == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_is_configured_for_other_commands_needs_no_receiver() -> None:
+    """Such as `client-auth`, which `serve` has, too."""
+    configured = frozenset({"listen", "client_auth"})
+    options = ReceiverOptions(listen="11112", client_auth="optional", from_environment=configured)
+    assert options.check("WS1", trusts_anybody=False) == "WS1"

@@ -1,13 +1,16 @@
 """dicomtls.dataset.character_sets: the examples of PS3.5, pydicom's opinion, and bytes that are no text."""
 
+import warnings
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.charset import convert_encodings, decode_bytes, encode_string
 
+from dicomtls.dataset import EXPLICIT_VR_LE
 from dicomtls.dataset.character_sets import CharacterSets, character_sets
+from dicomtls.dataset.identifier import Element, decode, encode
 from dicomtls.errors import DataError
 
 # PS3.5 annexes H, I, J and K, with the bytes as they stand there.
@@ -44,6 +47,105 @@ def test_examples_come_back(names: tuple[str, ...], encoded: bytes, text: str) -
     if "ISO 2022 IR 58" not in names:  # pydicom 3.0 leaves the escape sequences of this one in the text
         assert decode_bytes(written, convert_encodings(list(names) or None), set(b"^=")) == text
     assert (written == encoded) or b"\x1b" in encoded
+
+
+# Where each character set has its characters, besides ASCII.
+REPERTOIRES = {
+    "ISO_IR 100": "\xa1-\xff",
+    "ISO 2022 IR 100": "\xa1-\xff",
+    "ISO_IR 13": "\uff61-\uff9f",
+    "ISO 2022 IR 13": "\uff61-\uff9f",
+    "ISO 2022 IR 144": "\u0410-\u044f",
+    "ISO 2022 IR 127": "\u0621-\u063a",
+    "ISO 2022 IR 87": "\u3041-\u3093\u30a1-\u30f6\u4e00\u4e09\u4e0a\u5c71\u7530\u592a\u90ce\u8868\u80fd",
+    "ISO 2022 IR 159": "\u4e02\u4e04\u4e05\u4e0c\u4e12\u4e1f\u4e23",
+    "ISO 2022 IR 149": "\uac00\uac01\uae38\ub3d9\ud64d\u6d2a\u5409\u6d1e",
+    "ISO 2022 IR 58": "\u4e00\u5f20\u5c0f\u4e1c\u738b",
+    "GB18030": "\u4e00-\u9fa5\U0001f600-\U0001f64f",
+    "GBK": "\u4e00-\u9fa5",
+    "ISO_IR 192": "\xa1-\u9fa5\U0001f600-\U0001f64f",
+}
+COMBINATIONS = [
+    ("ISO_IR 100",),
+    ("ISO_IR 13",),
+    ("GB18030",),
+    ("GBK",),
+    ("ISO_IR 192",),
+    ("", "ISO 2022 IR 87"),
+    ("", "ISO 2022 IR 159"),
+    ("", "ISO 2022 IR 149"),
+    ("", "ISO 2022 IR 58"),
+    ("", "ISO 2022 IR 87", "ISO 2022 IR 159"),
+    ("ISO 2022 IR 13", "ISO 2022 IR 87"),
+    ("ISO 2022 IR 13", "ISO 2022 IR 87", "ISO 2022 IR 159"),
+    ("ISO 2022 IR 100", "ISO 2022 IR 144"),
+    ("ISO 2022 IR 100", "ISO 2022 IR 87", "ISO 2022 IR 149"),
+    ("", "ISO 2022 IR 127", "ISO 2022 IR 149"),
+]
+
+
+def texts_of(names: tuple[str, ...], delimiters: str = "") -> st.SearchStrategy[str]:
+    """Texts of any mixture of these sets, with delimiters between."""
+    own = "".join(REPERTOIRES.get(name, "") for name in names)
+    return st.from_regex(f"[A-Za-z0-9 {delimiters}{own}]{{0,12}}", fullmatch=True)
+
+
+@pytest.mark.parametrize("names", COMBINATIONS)
+@given(data=st.data())
+def test_what_a_set_has_can_be_written_and_read_by_others(names: tuple[str, ...], data: st.DataObject) -> None:
+    """Also mixed within one value: by us, and by pydicom, from names and from text."""
+    for is_name, delimiters in ((True, "^="), (False, "")):
+        text = data.draw(texts_of(names, delimiters))
+        written = character_sets(names).encode(text, is_name=is_name)
+        assert character_sets(names).decode(written, is_name=is_name) == text
+        if "ISO 2022 IR 58" not in names:  # pydicom 3.0 leaves the escape sequences of this one in the text
+            others = set(b"^=") if is_name else set(b"\r\n\t\f")
+            assert decode_bytes(written, convert_encodings(list(names)), others) == text
+
+
+@pytest.mark.parametrize("names", COMBINATIONS)
+@given(data=st.data())
+def test_what_pydicom_writes_is_read(names: tuple[str, ...], data: st.DataObject) -> None:
+    """Where it can, and switches back to ASCII for what follows: after Japanese among others it forgets that."""
+    text = data.draw(texts_of(names))
+    with warnings.catch_warnings(action="error"):
+        try:
+            written = encode_string(text, convert_encodings(list(names)))
+        except (UnicodeError, UserWarning):
+            return
+    is_left_open = b"\x1b$B" in written and b"\x1b(" not in written
+    if "ISO 2022 IR 58" not in names and not is_left_open:
+        assert character_sets(names).decode(written) == text
+
+
+@pytest.mark.parametrize("names", COMBINATIONS)
+@given(data=st.data())
+def test_each_value_of_many_begins_anew(names: tuple[str, ...], data: st.DataObject) -> None:
+    """A backslash resets the sets as the delimiters of names do (PS3.5 section 6.1.2.5.3); not within long text."""
+    values = tuple(data.draw(texts_of(names)).strip() or "x" for _ in range(3))
+    for vr, held in (("LO", values), ("PN", values), ("LT", ("\\".join(values),))):
+        encoded = encode({0x00081030: Element(vr, held)}, EXPLICIT_VR_LE, names)
+        assert decode(encoded, EXPLICIT_VR_LE)[0x00081030].values == held
+
+
+@pytest.mark.parametrize("text", ["\xa5", "a\u203eb", "\xa5\u5c71"])
+def test_yen_sign_is_not_written_as_a_delimiter(text: str) -> None:
+    """As Python's codecs of Japanese would."""
+    for names in (("ISO_IR 13",), ("", "ISO 2022 IR 87"), ("ISO 2022 IR 13", "ISO 2022 IR 87", "ISO 2022 IR 159")):
+        with pytest.raises(DataError):
+            character_sets(names).encode(text)
+
+
+def test_sets_that_were_not_declared_are_not_written() -> None:
+    """Kanji of JIS X 0208 in an identifier that declares JIS X 0212 alone: nobody would have to read them."""
+    with pytest.raises(DataError):
+        character_sets(("", "ISO 2022 IR 159")).encode("\u5c71")
+
+
+def test_set_of_kana_is_left_by_its_own_escape() -> None:
+    """Back to JIS X 0201 and not to ASCII where that is the first set (PS3.5 annex H.3)."""
+    assert character_sets(("ISO 2022 IR 13", "ISO 2022 IR 87")).encode("\u5c71").endswith(b"\x1b(J")
+    assert character_sets(("", "ISO 2022 IR 87")).encode("\u5c71").endswith(b"\x1b(B")
 
 
 @pytest.mark.parametrize("names", SETS)

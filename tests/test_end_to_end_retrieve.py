@@ -10,7 +10,7 @@ import pydicom
 import pytest
 
 from dicomtls.association.association import Association
-from tests.support.archives import study_key
+from tests.support.archives import RAW_DATA, rare_instances, study_key
 from tests.support.cli import Running, run_dicomtls, serving, started_dicomtls
 from tests.support.exchange import client_options, server_options, serving_with_events, wait_for_event
 from tests.support.instances import Instance, make_instances
@@ -62,6 +62,22 @@ def test_what_was_stored_can_be_got(pki: PKI, made: list[Instance], tmp_path: Pa
             assert_kept(tmp_path / name, made[:1] if name == "image" else made)
         event = wait_for_event(running, "get")
     assert (event["completed"], event["failed"], event["status"]) == (1, 0, "0x0000")
+
+
+def test_rare_sop_classes_are_asked_for_over_another_association(
+    pki: PKI, made: list[Instance], tmp_path: Path
+) -> None:
+    """An association has no room for all; without a second look, three of nine would stay behind."""
+    rare = rare_instances(tmp_path / "rare", made)
+    options = (*client_options(pki, pki.client), "--json")
+    with archive(pki, made, tmp_path / "archive") as running:
+        run_dicomtls("store", running.address, tmp_path / "rare", *options)
+        result = run_dicomtls("get", running.address, *study_key(made), "--output", tmp_path / "got", *options)
+    document = result.json()
+    assert (result.exit_status, document["status"], document["failed_instances"]) == (0, "0x0000", []), result.stderr
+    assert (document["completed"], document["received"]) == (COUNT + 3, COUNT + 3)
+    assert_kept(tmp_path / "got", [*made, *rare])
+    assert f"asking again, with SOP classes that the archive has: {RAW_DATA}" in result.stderr
 
 
 def test_what_was_stored_can_be_moved_to_us_over_tls(pki: PKI, made: list[Instance], tmp_path: Path) -> None:

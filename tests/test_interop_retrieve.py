@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.archives import study_uid
+from tests.support.archives import rare_instances, study_key, study_uid
 from tests.support.exchange import Failure, client_options, exactly, failure, run_json, versions
 from tests.support.instances import Instance, make_instances
 from tests.support.kept import dataset_of
@@ -73,6 +73,18 @@ def test_get_of_one_instance(pki: PKI, archive: Archive, tmp_path: Path) -> None
     result = run_json("get", archive.peer.address, "-k", key, "--output", tmp_path, *client_options(pki, pki.client))
     assert (result.exit_status, result.json()["completed"]) == (0, 1), result.stderr
     assert_kept(tmp_path, [wanted])
+
+
+def test_get_brings_rare_sop_classes_too(pki: PKI, archive: Archive, tmp_path: Path) -> None:
+    """Orthanc gives up at the first instance without a presentation context, and says so in a broken command set."""
+    made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    rare = rare_instances(tmp_path / "rare", made)
+    for instance in (*rare, *made):
+        archive.peer.post("/instances", instance.path.read_bytes())
+    options = (*study_key(made), *client_options(pki, pki.client), "--output", tmp_path / "got")
+    result = run_json("get", archive.peer.address, *options)
+    assert (result.exit_status, result.json()["completed"]) == (0, 5), result.stderr
+    assert_kept(tmp_path / "got", [*made, *rare])
 
 
 @versions

@@ -6,11 +6,20 @@ import pytest
 
 from dicomtls.association.association import Association, Message
 from dicomtls.association.commitment import SOP_INSTANCE, Failed, Reference, Transaction, read_transaction
-from dicomtls.association.dimse import Command, CommandField
+from dicomtls.association.dimse import Command, CommandField, encode_command
 from dicomtls.dataset.identifier import decode, encode
-from dicomtls.errors import AssociationAborted, DicomTLSError, DIMSETimeout, RemoteProtocolError, StatusFailure
+from dicomtls.errors import (
+    AssociationAborted,
+    DicomTLSError,
+    DIMSETimeout,
+    Interrupted,
+    RemoteProtocolError,
+    StatusFailure,
+)
 from dicomtls.scu import commit as module
 from dicomtls.scu.commit import CommitResult, commit
+from dicomtls.scu.reports import Reports
+from dicomtls.waiting import Interrupt
 from tests.support.receivers import requestor_of
 from tests.support.servers import CT, acceptor, open_policy
 
@@ -75,10 +84,15 @@ def committing(
     return script
 
 
-def committed(script: Callable[[Association], None], references: Sequence[Reference] = (ONE, TWO)) -> CommitResult:
+def committed(
+    script: Callable[[Association], None],
+    references: Sequence[Reference] = (ONE, TWO),
+    reports: Reports | None = None,
+    patience: float = 5.0,
+) -> CommitResult:
     """What becomes of a commitment with a peer that follows a script."""
     with acceptor(script, open_policy()) as peer:
-        return commit(requestor_of(peer), references, patience=5.0)
+        return commit(requestor_of(peer), references, patience=patience, reports=reports)
 
 
 def refusal(result: CommitResult) -> DicomTLSError:
@@ -164,12 +178,11 @@ def test_report_that_does_not_come_is_waited_for_only_so_long() -> None:
         respond(association, message)
         association.receive()
 
-    with acceptor(script, open_policy()) as peer:
-        result = commit(requestor_of(peer), [ONE], patience=0.2)
+    result = committed(script, [ONE], patience=0.2)
     error = refusal(result)
     assert isinstance(error, DIMSETimeout)
     assert "did not report within 0.2 s" in error.message
-    assert error.hints
+    assert "to where they know DICOMTLS to be: receive it with --listen PORT" in error.hints[0]
     assert result.unanswered == [ONE]
 
 
@@ -191,3 +204,116 @@ def test_nonsense_in_place_of_the_report_is_told(what: str) -> None:
     result = committed(script)
     assert isinstance(refusal(result), AssociationAborted if what == "release" else RemoteProtocolError)
     assert (result.committed, result.unanswered) == ([], [ONE, TWO])
+
+
+def test_what_is_said_to_be_both_has_failed() -> None:
+    """An archive that contradicts itself stands for nothing."""
+    both = (Failed(ONE, 0x0110), Failed(ONE, 0x0112), Failed(TWO, 0x0110))
+    result = committed(committing(lambda asked: Transaction(asked.uid, (ONE, ONE, TWO), both)))
+    assert (result.committed, result.unanswered) == ([], [])
+    assert [one.reference for one in result.failed] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("how", ["release", "abort", "silence", "close"])
+@pytest.mark.parametrize("is_early", [True, False])
+def test_report_over_another_association_counts(how: str, is_early: bool) -> None:  # noqa: FBT001 -- a parameter of the test
+    """Before the response to the request or after, and however ours ends meanwhile."""
+    reports = Reports()
+
+    def script(association: Association) -> None:
+        message, asked = take(association)
+        if is_early:
+            assert reports.put(asked)
+        respond(association, message)
+        if how in ("release", "abort", "close"):
+            getattr(association, how)()
+        if not is_early:
+            assert reports.put(asked)
+        if how == "silence":
+            association.receive()
+
+    result = committed(script, reports=reports)
+    result.check()
+    assert result.committed == [ONE, TWO]
+
+
+def test_who_listens_still_hears_on_the_association_of_the_request() -> None:
+    """Also a report that comes in one PDU with the response, as peers with asynchronous windows send."""
+
+    def script(association: Association) -> None:
+        message, asked = take(association)
+        response = Command(
+            command_field=CommandField.N_ACTION_RSP,
+            message_id_being_responded_to=message.command.message_id,
+            status=0,
+        )
+        event = Command(
+            command_field=CommandField.N_EVENT_REPORT_RQ,
+            message_id=1,
+            affected_sop_class_uid=message.context.abstract_syntax,
+            affected_sop_instance_uid=SOP_INSTANCE,
+            event_type_id=1,
+            has_dataset=True,
+        )
+        parts = [(encode_command(response), True), (encode_command(event), True), (encoded(message, asked), False)]
+        values = [_value(message.context.context_id, data, is_command) for data, is_command in parts]
+        body = b"".join(values)
+        association.write(b"\x04\0" + len(body).to_bytes(4, "big") + body)
+        assert association.receive() is not None
+        association.receive()
+
+    result = committed(script, reports=Reports())
+    result.check()
+    assert result.committed == [ONE, TWO]
+
+
+def _value(context_id: int, data: bytes, is_command: bool) -> bytes:  # noqa: FBT001 -- a flag of the header
+    return (len(data) + 2).to_bytes(4, "big") + bytes([context_id, 2 | is_command]) + data
+
+
+def test_next_transaction_gets_another_association_where_the_first_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As archives end one that nothing happens on while they are about to report over their own."""
+    monkeypatch.setattr(module, "MOST_AT_ONCE", 1)
+    reports, associations = Reports(), []
+
+    def script(association: Association) -> None:
+        associations.append(association)
+        message, asked = take(association)
+        respond(association, message)
+        association.release()
+        assert reports.put(asked)
+
+    result = committed(script, reports=reports)
+    result.check()
+    assert (result.committed, len(associations)) == ([ONE, TWO], 2)
+
+
+def test_silence_on_both_is_told_with_where_we_are() -> None:
+    """What the archive must know."""
+
+    def script(association: Association) -> None:
+        message, _ = take(association)
+        respond(association, message)
+        association.receive()
+
+    result = committed(script, reports=Reports("port 11112, over TLS"), patience=0.2)
+    error = refusal(result)
+    assert isinstance(error, DIMSETimeout)
+    assert error.hints[0] == "the archive must know DICOMTLS as this host, and port 11112, over TLS"
+
+
+def test_interrupt_ends_the_wait_for_a_report_elsewhere() -> None:
+    """At once, with an A-ABORT to the archive."""
+    interrupt = Interrupt()
+
+    def script(association: Association) -> None:
+        message, _ = take(association)
+        respond(association, message)
+        interrupt.set()
+        association.receive()
+
+    with acceptor(script, open_policy()) as peer:
+        result = commit(requestor_of(peer, interrupt), [ONE], reports=Reports())
+    assert isinstance(refusal(result), Interrupted)
+    assert isinstance(peer.ends[0], AssociationAborted)
+    interrupt.close()

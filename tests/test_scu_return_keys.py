@@ -6,7 +6,7 @@ from dicomtls.association.query import LEVELS, QUERY_RETRIEVE_LEVEL, UNIQUE_KEYS
 from dicomtls.dataset.identifier import Element
 from dicomtls.dataset.keys import identifier_of, parse_keys, paths_of
 from dicomtls.errors import UsageError
-from dicomtls.scu.return_keys import choose, complete, return_keys
+from dicomtls.scu.return_keys import choose, complete, refuse_below, return_keys
 
 PATIENT_NAME, PATIENT_ID, STUDY_UID, STUDY_DATE = 0x00100010, 0x00100020, 0x0020000D, 0x00080020
 STEPS, MODALITY, STATION = 0x00400100, 0x00080060, 0x00400001
@@ -93,3 +93,13 @@ def test_keys_within_the_step_leave_the_others_of_the_step() -> None:
     (step,) = shown[STEPS].values
     assert isinstance(step, dict)
     assert (step[MODALITY], step[STATION]) == (Element("CS", ("CT",)), Element("AE"))
+
+
+def test_only_unique_keys_below_the_level_are_refused() -> None:
+    """Those of the level and above, and other attributes, are for the peer to judge; a worklist has no levels."""
+    keys = identifier_of(parse_keys(["PatientID=P", "StudyInstanceUID=1.2", "SeriesInstanceUID=1.3", "Modality=CT"]))
+    for level in (Level.SERIES, Level.IMAGE, None):
+        refuse_below(keys, level)
+    for level in (Level.PATIENT, Level.STUDY):
+        with pytest.raises(UsageError):
+            refuse_below(keys, level)

@@ -192,11 +192,7 @@ class Association:
             if self._dataset_context is not None:
                 for _ in self.fragments():
                     pass
-            waiting = next(self._fragments, None)
-            if waiting is not None:  # it came in one PDU with the end of the last message
-                self._fragments = chain((waiting,), self._fragments)
-                return
-            if self._channel.has_input():
+            if self._has_fragment() or self._channel.has_input():
                 return
             self.flush_responses()
             try:
@@ -225,7 +221,14 @@ class Association:
     def has_input(self) -> bool:
         """Whether something has come already."""
         with _Guard(self):
-            return self._channel.has_input()
+            return self._has_fragment() or self._channel.has_input()
+
+    def _has_fragment(self) -> bool:
+        """Whether the next message, or more of this one, came in one PDU with what was read last."""
+        waiting = next(self._fragments, None)
+        if waiting is not None:
+            self._fragments = chain((waiting,), self._fragments)
+        return waiting is not None
 
     def _wait_for(self, seconds: float) -> float:
         """The deadline of a wait that begins now."""

@@ -136,18 +136,20 @@ def encode_command(command: Command) -> bytes:
 def decode_command(data: bytes | memoryview) -> Command:
     """Read a whole command set; raises `RemoteProtocolError`.
 
-    Elements that PS3.7 annex E does not have (or has retired) are skipped, an empty value counts as an absent one,
-    and the group length may be missing, but not wrong.
+    Elements that PS3.7 annex E does not have (or has retired) are skipped, and an empty value counts as an absent one.
+    The command ends with its fragments, or where another group begins: Orthanc puts the list of failed instances there.
+    The group length is not looked at, since DCMTK does not count in what is added so, nor its error comments.
     """
     data = bytes(data)
     values: dict[str, Any] = {}
     offset, end = 0, len(data)
     while offset < end:
-        element, start, offset = _split_element(data, offset)
+        split = _split_element(data, offset)
+        if split is None:
+            break
+        element, start, offset = split
         reader = _READERS.get(element)
         if reader is None or start == offset:
-            if element == _COMMAND_GROUP_LENGTH:
-                _check_group_length(data[start:offset], end - offset)
             continue
         name, read = reader
         if name in values:
@@ -163,26 +165,19 @@ def decode_command(data: bytes | memoryview) -> Command:
     return command
 
 
-def _split_element(data: bytes, offset: int) -> tuple[int, int, int]:
-    """Element number, and where the value of the element at `offset` starts and ends."""
+def _split_element(data: bytes, offset: int) -> tuple[int, int, int] | None:
+    """Element number, and where the value of the element at `offset` starts and ends; None in another group."""
     start = offset + _ELEMENT_HEADER.size
     if start > len(data):
         msg = f"the command set ends within the header of an element, after {len(data)} bytes"
         raise RemoteProtocolError(msg)
     group, element, length = _ELEMENT_HEADER.unpack_from(data, offset)
     if group:
-        msg = f"the command set has an element of another group: ({group:04X},{element:04X})"
-        raise RemoteProtocolError(msg)
+        return None
     if length > len(data) - start:
         msg = f"the element (0000,{element:04X}) claims {length} bytes where {len(data) - start} are left"
         raise RemoteProtocolError(msg)
     return element, start, start + length
-
-
-def _check_group_length(value: bytes, expected: int) -> None:
-    if value and (len(value) != 4 or int.from_bytes(value, "little") != expected):  # noqa: PLR2004 - VR UL
-        msg = f"the command group length is {int.from_bytes(value[:4], 'little')} where {expected} bytes follow it"
-        raise RemoteProtocolError(msg)
 
 
 def _refuse_incomplete(command: Command, error: type[AssociationError]) -> None:

@@ -40,14 +40,13 @@ def get(
 
     def body(so_far: Report) -> None:
         from dicomtls.cli.get_storage import Keeper
-        from dicomtls.dataset import check_uid
         from dicomtls.scp.storage import FolderStorage
         from dicomtls.scu.attempt import Attempt, Requestor
-        from dicomtls.scu.retrieve import get as retrieve
+        from dicomtls.scu.remainder import get_whole
 
         report = RetrieveReport(out, so_far)
         request = retrieving.request()
-        wanted = [check_uid(uid, "SOP class UID") for uid in sop_class]
+        wanted = [_checked(uid) for uid in sop_class]
         settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
         tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
@@ -57,8 +56,8 @@ def get(
         with closing(FolderStorage(output_directory)) as storage:
             keeper = Keeper(out, storage)
             with interruptible() as requestor.interrupt, suboperations_progress(out) as bar:
-                result = retrieve(
-                    requestor, request, keeper.services, sop_classes=wanted, attempt=attempt, observer=bar
+                result = get_whole(
+                    requestor, request, keeper, sop_classes=wanted, attempt=attempt, observer=bar, on_again=report.again
                 )
         report.told(result, attempt, warn_days=tls.warn_days)
         report.received(keeper.kept, keeper.octets, keeper.seconds)
@@ -66,3 +65,15 @@ def get(
         result.check()
 
     return run(out, body)
+
+
+def _checked(uid: str) -> str:
+    """Return the UID of a SOP class; raises `UsageError` where it is none."""
+    from dicomtls.dataset import check_uid
+    from dicomtls.errors import DataError, UsageError
+
+    try:
+        return check_uid(uid, "SOP class UID")
+    except DataError as error:
+        hint = "--sop-class takes a UID, such as 1.2.840.10008.5.1.4.1.1.66 of raw data"
+        raise UsageError(error.message, hints=(hint,)) from error

@@ -18,6 +18,8 @@ class Keeper:
     def __init__(self, output: "Output", storage: Storage) -> None:
         self.kept = 0
         self.octets = 0
+        self.has_refused = False
+        """Whether an instance came and was not kept: asking for it again would change nothing."""
         self.seconds = 0.0
         self._output = output
         self._storage = storage
@@ -42,5 +44,6 @@ class Keeper:
             if self._output.verbose:  # a path costs a twentieth of a small instance's time
                 self._output.detail(f"kept {outcome.stored.path}")
             return
+        self.has_refused = True
         self._obstacle = self._obstacle or outcome.error
         self._output.warning(f"not kept: {outcome.header.sop_instance_uid}: {outcome.reason}")

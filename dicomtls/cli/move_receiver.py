@@ -3,15 +3,13 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from dicomtls.cli.receiving import receiving
 from dicomtls.errors import MachineError, RemoteProtocolError
-from dicomtls.scp.access import AccessRules
 from dicomtls.scp.events import Event, Severity
 from dicomtls.scp.server import Server
-from dicomtls.scp.settings import ServerSettings
 from dicomtls.scp.storage import FolderStorage
 
 if TYPE_CHECKING:
@@ -19,11 +17,10 @@ if TYPE_CHECKING:
     from dicomtls.cli.output import Output
     from dicomtls.scp.certificates import CertificateSource
     from dicomtls.scp.services import StoreOutcome
+    from dicomtls.scp.settings import ServerSettings
     from dicomtls.scu import AssociationSettings
     from dicomtls.scu.retrieve import RetrieveResult
     from dicomtls.tls import TLSSettings
-
-_GRACE_SECONDS: Final = 5.0
 
 
 class Received:
@@ -107,71 +104,13 @@ def receiver(
         yield None
         return
     received = Received(output, destination)
-    certificates, pin = _certificates(output, options, tls)
-    host, port = options.address()
-    settings = ServerSettings(
-        host=host,
-        port=port,
-        access=AccessRules(ae_title=destination),
-        maximum_length=association.maximum_length,
-        association_timeout=association.association_timeout,
-        idle_timeout=association.dimse_timeout,
-        grace=_GRACE_SECONDS,
-        trace=output.trace is not None,
-    )
     with closing(FolderStorage(options.receive)) as storage:
-        server = Server(settings, certificates, storage, on_event=received.hear, on_stored=received.count)
-        received.port = server.port
-        _announce(output, server, destination, pin, in_clear=tls is None)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        try:
+
+        def make(settings: "ServerSettings", certificates: "CertificateSource | None") -> Server:
+            return Server(settings, certificates, storage, on_event=received.hear, on_stored=received.count)
+
+        with receiving(
+            output, make, destination, options.address(), options.client_auth, tls=tls, association=association
+        ) as server:
+            received.port = server.port
             yield received
-        finally:
-            server.stop()
-            thread.join()
-
-
-def _announce(output: "Output", server: Server, destination: str, pin: str | None, *, in_clear: bool) -> None:
-    how = "in clear" if in_clear else "over TLS"
-    output.notice(
-        f"receiving {how} on port {server.port}: the archive must know {destination} as this host and that port"
-    )
-    if pin is not None:
-        output.notice(f"with a self-signed certificate of our own, sha256:{pin}: give --cert for another")
-
-
-def _check_purpose(output: "Output", tls: "TLSSettings") -> None:
-    """Warn where our certificate is a client's only: archives that verify it refuse it."""
-    from dicomtls.certificates.fields import permits_server
-    from dicomtls.certificates.load import load_certificates
-
-    for path in tls.cert:
-        if not permits_server(load_certificates(path, tls.passphrase)[0]):
-            output.warning(
-                f"{path} is not made for a server, and the archive comes to our receiver as a client: it may refuse it"
-                " ('dicomtls certgen issue --purpose both' makes one for both)"
-            )
-
-
-def _certificates(
-    output: "Output", options: "ReceiverOptions", tls: "TLSSettings | None"
-) -> "tuple[CertificateSource | None, str | None]":
-    """What the receiver shows, and the fingerprint of that where nobody gave it."""
-    if tls is None:
-        return None, None
-    from dicomtls.scp.certificates import CertificateSource
-    from dicomtls.tls import ClientAuth
-
-    pin = None
-    if not tls.cert:
-        from dicomtls.cli.folders import data_folder
-        from dicomtls.scp.identity import own_identity
-
-        identity = own_identity(data_folder())
-        tls, pin = replace(tls, cert=(identity.cert,), key=(identity.key,)), identity.fingerprint_sha256
-    else:
-        _check_purpose(output, tls)
-    # What was said about the archive's server certificate is the client's.
-    served = replace(tls, client_auth=ClientAuth(options.client_auth), insecure=False, pins=())
-    return CertificateSource(served), pin

@@ -1,6 +1,6 @@
 """What `move` and `get` say of a retrieval: what came of it, what failed, what was odd."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dicomtls.cli.output import Output
@@ -56,6 +56,10 @@ class RetrieveReport:
             self._output.warning(remark)
         self._name_failed(result.failed_instances)
         warn_of_expiry(self._output, attempt.negotiated, warn_days)
+
+    def again(self, sop_classes: Sequence[str]) -> None:
+        """Say that a second request is made, and for what."""
+        self._output.notice(f"asking again, with SOP classes that the archive has: {', '.join(sop_classes)}")
 
     def received(self, instances: int, octets: int, seconds: float) -> None:
         """Say what has come to us: instances kept, their bytes, and how long it took."""

@@ -8,7 +8,7 @@ import typer
 from dicomtls.cli.command import command
 from dicomtls.cli.options import AssociationOptions, OutputOptions, TLSOptions
 from dicomtls.cli.options.peer import PeerName
-from dicomtls.cli.options.store import SendingOptions
+from dicomtls.cli.options.store import CommitOptions, SendingOptions
 from dicomtls.cli.progress import progress
 from dicomtls.cli.running import Report, interruptible, run
 from dicomtls.cli.store_report import StoreReport
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from dicomtls.scu.commit import CommitResult
     from dicomtls.scu.instances import Found
     from dicomtls.scu.ledger import StoreResult
+    from dicomtls.scu.reports import Reports
     from dicomtls.scu.store import StoreOptions
 
 _EXAMPLES = (
     "dicomtls store PACS@pacs.example study/ --ca hospital-ca.pem",
     "dicomtls store pacs.example:11112 DICOMDIR --ca ca.pem --associations 4",
+    "dicomtls store pacs study/ --commit --listen 11113 --ca ca.pem --cert both.pem",
     "find . -name '*.dcm' | dicomtls store localhost --files-from - --ca ca.pem",
 )
 
@@ -37,6 +39,7 @@ def store(
     ] = (),
     *,
     sending: SendingOptions,
+    committing: CommitOptions,
     tls: TLSOptions,
     association: AssociationOptions,
     output: OutputOptions,
@@ -45,11 +48,13 @@ def store(
     out = output.open("store")
 
     def body(so_far: Report) -> None:
+        from dicomtls.cli.commit_receiver import report_receiver
         from dicomtls.scu.attempt import Attempt, Requestor
         from dicomtls.scu.instances import find_instances
 
         report = StoreReport(out, so_far, sending.report)
         options, settings = sending.settings(), association.settings(trace=out.trace)
+        committing.check(trusts_anybody=bool(tls.ca) or tls.no_tls)
         target = association.peer(peer, no_tls=tls.no_tls)
         tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
@@ -61,9 +66,10 @@ def store(
         if sending.dry_run:
             report.planned(found, options)
             return
-        result = _send(out, requestor, found, options, attempt)
-        report.sent(found, result, attempt, warn_days=tls.warn_days)
-        commitment = _commit(requestor, found, result, sending.commit_timeout) if sending.commit else None
+        with report_receiver(out, committing, settings.calling_ae_title, tls_settings, settings) as reports:
+            result = _send(out, requestor, found, options, attempt)
+            report.sent(found, result, attempt, warn_days=tls.warn_days)
+            commitment = _commit(requestor, found, result, committing, reports) if committing.commit else None
         report.committed(commitment)
         report.judge(found, result, options)
         if commitment is not None:
@@ -91,7 +97,13 @@ def _send(
             return tally.broken_off(found.instances, Interrupted())
 
 
-def _commit(requestor: "Requestor", found: "Found", result: "StoreResult", patience: float) -> "CommitResult":
+def _commit(
+    requestor: "Requestor",
+    found: "Found",
+    result: "StoreResult",
+    committing: CommitOptions,
+    reports: "Reports | None",
+) -> "CommitResult":
     """Ask for storage commitment of what was stored."""
     from dicomtls.association.commitment import Reference
     from dicomtls.errors import Interrupted
@@ -102,4 +114,4 @@ def _commit(requestor: "Requestor", found: "Found", result: "StoreResult", patie
     if not stored or isinstance(result.error, Interrupted):
         return CommitResult(unanswered=stored)
     with interruptible() as requestor.interrupt:
-        return commit(requestor, stored, patience=patience)
+        return commit(requestor, stored, patience=committing.commit_timeout, reports=reports)

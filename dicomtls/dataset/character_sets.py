@@ -67,10 +67,11 @@ _TO_ASCII: Final = frozenset((b"\x1b(B", b"\x1b(J"))  # ISO 646 and JIS X 0201 r
 _ESCAPE: Final = re.compile(rb"\x1b(?:\$[()]?[A-D]|[()\-][A-Za-z])")
 _ESCAPE_BYTE: Final = b"\x1b"
 # Whatever resets the sets within a value (PS3.5 section 6.1.2.5.3).
-_NAME_DELIMITERS: Final = re.compile(b"([=^])")
-_TEXT_DELIMITERS: Final = re.compile(b"([\r\n\t\f])")
+_NAME_DELIMITERS: Final = re.compile(rb"([=^\\])")
+_TEXT_DELIMITERS: Final = re.compile(rb"([\r\n\t\f\\])")
+_ONE_TEXT_DELIMITERS: Final = re.compile(rb"([\r\n\t\f])")
+_G1: Final = re.compile(rb"([\x80-\xff]+)")
 _JAPANESE_KANA: Final = re.compile("[\x00-\x7f\uff61-\uff9f]*")
-_ROMAJI: Final = b"\x1b(J"
 _MOST_SETS: Final = 8
 
 
@@ -89,20 +90,23 @@ class CharacterSets:
         self._first = _CODECS.get(first or "ISO_IR 6", "ascii")
         self._is_extended = len(self.names) > 1 or self.names[:1] != (first,) if self.names else False
 
-    def decode(self, value: bytes, *, is_name: bool = False) -> str:
-        """Decode the bytes of one element; what is not of its character set becomes U+FFFD, and nothing is raised."""
+    def decode(self, value: bytes, *, is_name: bool = False, is_one: bool = False) -> str:
+        """Decode the bytes of one element; what is not of its character set becomes U+FFFD, and nothing is raised.
+
+        With `is_one` a backslash is a character of the text, and does not begin another value.
+        """
         if _ESCAPE_BYTE not in value:
             if value.isascii():
                 return value.decode("ascii")
             return _undeclared(value) if self._first == "ascii" else value.decode(self._first, "replace")
-        return "".join(self._decode_extended(value, _NAME_DELIMITERS if is_name else _TEXT_DELIMITERS))
+        return "".join(self._decode_extended(value, _delimiters(is_name=is_name, is_one=is_one)))
 
     def _decode_extended(self, value: bytes, delimiters: re.Pattern[bytes]) -> Iterator[str]:
         g0, g1, position = b"", self._first, 0
         for match in (*_ESCAPE.finditer(value), None):
             run = value[position : match.start() if match else len(value)]
             if g0:  # two bytes a character: what looks like a delimiter is none
-                yield (g0 + run).decode("iso2022_jp_2", "replace")
+                yield from (_decode_pairs(part, g0, g1) for part in _G1.split(run) if part)
             else:
                 first, *others = delimiters.split(run)
                 yield _decode_run(first, g1)
@@ -120,33 +124,92 @@ class CharacterSets:
                 g1 = extension.codec
 
     def encode(self, text: str, *, is_name: bool = False) -> bytes:
-        """Encode text; raises `DataError` for characters that these sets do not have."""
+        """Encode one value; raises `DataError` for characters that these sets do not have."""
         if text.isascii():
             return text.encode("ascii")
-        delimiters = _NAME_DELIMITERS if is_name else _TEXT_DELIMITERS
+        delimiters = _delimiters(is_name=is_name, is_one=True)
         parts = re.split(delimiters.pattern.decode(), text) if self._is_extended else [text]
         return b"".join(map(self._encode_part, parts))
 
     def _encode_part(self, part: str) -> bytes:
-        for escape, codec in (("", self._first), *self._others()):
-            if codec == "shift_jis" and not _JAPANESE_KANA.fullmatch(part):
-                continue  # JIS X 0201 has no kanji, though Python's codec does
+        """In one set where one has all of it, else in as many as it takes."""
+        whole = self._encode_run(part)
+        if whole is None and self._is_extended:
+            whole = self._encode_mixed(part)
+        if whole is None:
+            named = "\\".join(self.names) or "the default repertoire (ASCII)"
+            msg = f"{part!r} has characters that {named} does not have"
+            raise DataError(msg, hints=(f"{UTF_8} has all of them",))
+        return whole
+
+    def _encode_run(self, run: str, *, is_first: bool = True) -> bytes | None:
+        """Text in the first of the sets that has all of it; None where none has.
+
+        Unless it `is_first` of its part, other sets may stand in G0 or G1 by now, so that an escape sequence is needed.
+        """
+        if run.isascii():
+            return run.encode("ascii")
+        for escape, codec in ((b"" if is_first else self._first_escape(), self._first), *self._others()):
+            if escape is None or not _may_take(codec, run):
+                continue
             try:
-                encoded = part.encode(codec)
+                encoded = escape + run.encode(codec)
             except UnicodeError:
                 continue
-            if _ROMAJI not in encoded:  # its yen sign is the byte that separates values, which every reader would see
-                return escape.encode("ascii") + encoded
-        named = "\\".join(self.names) or "the default repertoire (ASCII)"
-        msg = f"{part!r} has characters that {named} does not have"
-        raise DataError(msg, hints=(f"{UTF_8} has all of them",))
+            if self._declares(_ESCAPE.findall(encoded), encoded.count(_ESCAPE_BYTE)):
+                return encoded.replace(b"\x1b(B", b"\x1b(J") if self._first == "shift_jis" else encoded
+        return None
 
-    def _others(self) -> Iterator[tuple[str, str]]:
+    def _encode_mixed(self, part: str) -> bytes | None:
+        """Runs of characters that one set has, each as long as it gets."""
+        runs: list[bytes] = []
+        held = ""
+        for character in part:
+            if held and self._encode_run(held + character, is_first=not runs) is None:
+                runs.append(self._encode_run(held, is_first=not runs) or b"")
+                held = ""
+            held += character
+            if self._encode_run(held, is_first=not runs) is None:
+                return None
+        return b"".join((*runs, self._encode_run(held, is_first=not runs) or b""))
+
+    def _declares(self, escapes: Sequence[bytes], count: int) -> bool:
+        """Whether (0008,0005) has these: Python's codecs of Japanese write such as were not declared, too."""
+        declared = {extension.escape for name in self.names if (extension := _EXTENSIONS.get(name)) is not None}
+        return len(escapes) == count and declared.issuperset(set(escapes) - _TO_ASCII)
+
+    def _first_escape(self) -> bytes | None:
+        """What puts the first set back into G1; None where it has no escape sequence, and no characters there."""
+        extension = _EXTENSIONS.get(self.names[0].replace("ISO_IR", "ISO 2022 IR")) if self.names else None
+        return extension.escape if extension is not None and not extension.is_g0 else None
+
+    def _others(self) -> Iterator[tuple[bytes, str]]:
         """The sets that an escape sequence switches to; Python's codecs of Japanese write theirs themselves."""
         for name in self.names if self._is_extended else ():
             extension = _EXTENSIONS.get(name)
             if extension is not None:
-                yield "" if extension.is_g0 else extension.escape.decode("ascii"), extension.codec
+                yield b"" if extension.is_g0 else extension.escape, extension.codec
+
+
+def _may_take(codec: str, run: str) -> bool:
+    """Whether a codec of Python's is to be asked: those of Japanese have more than the sets that they stand for.
+
+    JIS X 0201 has no kanji; in its code the yen sign is the backslash, which delimits values.
+    """
+    if codec == "shift_jis":
+        return _JAPANESE_KANA.fullmatch(run) is not None
+    return not (codec.startswith("iso2022_jp") and ("\xa5" in run or "\u203e" in run))
+
+
+def _delimiters(*, is_name: bool, is_one: bool) -> re.Pattern[bytes]:
+    if is_name:
+        return _NAME_DELIMITERS
+    return _ONE_TEXT_DELIMITERS if is_one else _TEXT_DELIMITERS
+
+
+def _decode_pairs(run: bytes, g0: bytes, g1: str) -> str:
+    """While G0 has a set of two bytes a character, the codes above 128 are those of G1 as ever."""
+    return (g0 + run).decode("iso2022_jp_2", "replace") if run.isascii() else _decode_run(run, g1)
 
 
 def _decode_run(run: bytes, codec: str) -> str:

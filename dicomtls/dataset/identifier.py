@@ -271,8 +271,9 @@ class _Reader:
             return self._numbers(vr, value)
         if vr in BINARY:
             return (value,) if value else ()
-        text = sets.decode(value, is_name=vr == "PN") if vr in TEXT else value.decode("ascii", "replace")
-        if vr not in ONE_VALUE:
+        is_one = vr in ONE_VALUE
+        text = sets.decode(value, is_name=vr == "PN", is_one=is_one) if vr in TEXT else value.decode("ascii", "replace")
+        if not is_one:
             return tuple(_split(text))
         text = text.rstrip(" \0")
         return (text,) if text else ()

@@ -59,7 +59,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all connections of a server share; `certificates` None serves in clear.
+    """What all connections of a server share; `certificates` None serves in clear, `storage` None keeps nothing.
 
     Without `tells_details` there is no event for each instance stored, which costs a tenth of a small one's time.
     """
@@ -67,7 +67,7 @@ class Surroundings:
     settings: ServerSettings
     policy: AcceptorPolicy
     certificates: CertificateSource | None
-    storage: Storage
+    storage: Storage | None
     on_event: Listener
     on_stored: Callable[[StoreOutcome], None]
     interrupt: Interrupt

@@ -54,7 +54,8 @@ class Offer:
 
     `make` is called at the first such request of an association, and what it makes takes the messages `also`, too.
     `extended` answers extended negotiation (None:
-    nothing). With `stores_at_requestor` the requestor may be the SCP of every storage SOP class, as a C-GET needs it.
+    nothing). With `stores_at_requestor` the requestor may be the SCP of every storage SOP class, as a C-GET needs it;
+    with `requestor_is_scp` that of these SOP classes.
     """
 
     command_field: CommandField
@@ -63,6 +64,7 @@ class Offer:
     make: Callable[[Scene], Service]
     extended: Callable[[str, bytes], bytes | None] = refuse_extended
     stores_at_requestor: bool = False
+    requestor_is_scp: bool = False
 
 
 def policy_with(
@@ -82,6 +84,7 @@ def policy_with(
         for uid in offer.sop_classes:
             offered.setdefault(uid, []).append(offer)
     stores = any(offer.stores_at_requestor for found in offered.values() for offer in found)
+    reverse = frozenset(uid for uid, found in offered.items() if any(offer.requestor_is_scp for offer in found))
 
     def extended(uid: str, information: bytes) -> bytes | None:
         answers = (offer.extended(uid, information) for offer in offered.get(uid, ()))
@@ -94,6 +97,6 @@ def policy_with(
         ),
         maximum_length=maximum_length,
         max_operations=max_operations,
-        scp_role_allowed=lambda uid: stores and uid not in offered,
+        scp_role_allowed=lambda uid: uid in reverse or (stores and uid not in offered),
         extended=extended,
     )

@@ -29,13 +29,16 @@ _LOOK_EVERY_SECONDS: Final = 0.1
 
 
 class Server:
-    """Serves Verification, Storage and what it has offers for, until it is stopped; `certificates` None: in clear."""
+    """Serves Verification, Storage and what it has offers for, until it is stopped.
+
+    `certificates` None: in clear; `storage` None: no Storage.
+    """
 
     def __init__(
         self,
         settings: ServerSettings,
         certificates: CertificateSource | None,
-        storage: Storage,
+        storage: Storage | None,
         *,
         on_event: Listener,
         on_stored: Callable[[StoreOutcome], None] | None = None,
@@ -59,7 +62,7 @@ class Server:
             settings=settings,
             policy=policy_with(
                 offers,
-                storage_sop_classes() | {VERIFICATION},
+                (storage_sop_classes() if storage is not None else frozenset()) | {VERIFICATION},
                 accept_unknown=settings.accept_unknown,
                 maximum_length=settings.maximum_length,
                 max_operations=settings.max_operations,

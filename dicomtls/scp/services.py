@@ -68,14 +68,15 @@ class AbortedOnPurpose(Exception):
 class Services:
     """Answers the requests of one association until it ends.
 
-    An `index` takes note of each instance before its response; `others` make what answers the requests that are none
-    of Verification and Storage, each when the first of its kind comes.
+    Without `storage` a C-STORE is no request that is known. An `index` takes note of each instance before its response;
+    `others` make what answers the requests that are none of Verification and Storage, each when the first of its kind
+    comes.
     """
 
     def __init__(
         self,
         association: Association,
-        storage: Storage,
+        storage: Storage | None,
         *,
         on_outcome: Callable[[StoreOutcome], None],
         faults: Faults | None = None,
@@ -99,7 +100,7 @@ class Services:
         """Serve until the peer releases; raises what ends an association otherwise, and `AbortedOnPurpose`."""
         while (message := self._requests.next(idle_timeout)) is not None:
             command = message.command
-            if command.command_field is CommandField.C_STORE_RQ:
+            if command.command_field is CommandField.C_STORE_RQ and self._storage is not None:
                 self.store(message)
             elif command.command_field is CommandField.C_ECHO_RQ:
                 self.tally.echoed += 1
@@ -155,6 +156,7 @@ class Services:
             return StoreOutcome(header, SOP_CLASS_NOT_SUPPORTED, None, reason)
         if not command.has_dataset:
             return StoreOutcome(header, CANNOT_UNDERSTAND, None, "the request has no dataset")
+        assert self._storage is not None  # noqa: S101 -- looked at before
         try:
             return StoreOutcome(header, SUCCESS, self._keep(self._storage.receive(header)))
         except DataError as error:

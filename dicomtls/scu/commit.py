@@ -14,35 +14,32 @@ from dicomtls.association.commitment import (
     Failed,
     Reference,
     Transaction,
-    read_transaction,
 )
 from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.negotiation import ContextProposal
-from dicomtls.association.reasons import AbortReason, AbortSource
 from dicomtls.association.status import SUCCESS, status_meaning
-from dicomtls.dataset.identifier import decode, encode
+from dicomtls.dataset.identifier import encode
 from dicomtls.errors import (
     AssociationAborted,
     AssociationError,
-    DataError,
     DicomTLSError,
     DIMSEError,
     DIMSETimeout,
     NoPresentationContext,
-    RemoteProtocolError,
     StatusFailure,
 )
 from dicomtls.scu.attempt import Requestor
+from dicomtls.scu.reports import Reports, take_report
 from dicomtls.scu.response import receive_response
 from dicomtls.scu.storage_contexts import NATIVE
 
 if TYPE_CHECKING:
-    from dicomtls.association.association import Association, Message
+    from dicomtls.association.association import Association
 
 MOST_AT_ONCE: Final = 5_000
 """Instances in one transaction."""
 DEFAULT_PATIENCE: Final = 60.0
-_LONGEST_REPORT: Final = 16 << 20
+_LOOK_EVERY_SECONDS: Final = 0.05
 
 
 @dataclass
@@ -72,29 +69,137 @@ class CommitResult:
 
 
 def commit(
-    requestor: Requestor, references: Sequence[Reference], *, patience: float = DEFAULT_PATIENCE
+    requestor: Requestor,
+    references: Sequence[Reference],
+    *,
+    patience: float = DEFAULT_PATIENCE,
+    reports: Reports | None = None,
 ) -> CommitResult:
-    """Ask the peer to commit to instances, over an association of its own, on which it has to report too.
+    """Ask the peer to commit to instances, over an association of its own, and wait for its reports.
 
-    `patience` is how many seconds each report may take. Nothing is raised: what went wrong is in the result.
+    They come over that association, or into `reports` where there is somebody who receives them. `patience` is how
+    many seconds each may take. Nothing is raised: what went wrong is in the result.
     """
     result = CommitResult()
-    waiting = list(dict.fromkeys(references))
+    wanted = list(dict.fromkeys(references))
+    commitment = _Commitment(requestor, result, patience, reports)
     try:
-        association = _associate(requestor)
-        try:
-            while waiting:
-                _commit_some(association, waiting[:MOST_AT_ONCE], result, patience)
-                del waiting[:MOST_AT_ONCE]
-            with suppress(AssociationError, DIMSEError):
-                association.release()
-        finally:
-            association.abort()  # nothing where it has ended already
+        for start in range(0, len(wanted), MOST_AT_ONCE):
+            commitment.ask(wanted[start : start + MOST_AT_ONCE])
+        commitment.release()
     except DicomTLSError as error:
         result.error = error
+    finally:
+        commitment.abort()  # nothing where it has ended already
     answered = {*result.committed, *(failed.reference for failed in result.failed)}
-    result.unanswered = [reference for reference in dict.fromkeys(references) if reference not in answered]
+    result.unanswered = [reference for reference in wanted if reference not in answered]
     return result
+
+
+class _Commitment:
+    """One transaction after another, over one association as long as it lasts."""
+
+    def __init__(self, requestor: Requestor, result: CommitResult, patience: float, reports: Reports | None) -> None:
+        self._requestor = requestor
+        self._result = result
+        self._patience = patience
+        self._reports = reports
+        self._current: Association | None = None
+
+    def ask(self, references: Sequence[Reference]) -> None:
+        """One transaction, from its request to its report."""
+        # A UUID makes a UID that nobody else has (PS3.5 annex B.2).
+        transaction = Transaction(f"2.25.{uuid.uuid4().int}", tuple(references))
+        if self._reports is not None:
+            self._reports.expect(transaction.uid)  # it may come before the response
+        association = self._association()
+        try:
+            _request(association, transaction)
+        except AssociationAborted as error:
+            error.hints = (f"the archive may not know {self._title}, or not whom to report to: its log says more",)
+            raise
+        deadline = monotonic() + self._patience
+        if self._reports is None:
+            report = self._await_here(association, transaction, deadline)
+        else:
+            report = self._await_anywhere(association, transaction, self._reports, deadline)
+        self._note(report, references)
+
+    def release(self) -> None:
+        """Say goodbye; how the peer takes it changes nothing."""
+        if self._current is not None:
+            with suppress(AssociationError, DIMSEError):
+                self._current.release()
+
+    def abort(self) -> None:
+        """End what has not ended."""
+        if self._current is not None:
+            self._current.abort()
+
+    def _association(self) -> "Association":
+        if self._current is None or not self._current.is_established:
+            self._current = _associate(self._requestor)
+        return self._current
+
+    def _note(self, report: Transaction, asked: Sequence[Reference]) -> None:
+        """Count what was asked for, once each; what is said to be both has failed."""
+        own = set(asked)
+        failed = {one.reference: one for one in report.failed if one.reference in own}
+        self._result.failed += failed.values()
+        self._result.committed += [one for one in dict.fromkeys(report.references) if one in own - failed.keys()]
+
+    def _await_here(self, association: "Association", transaction: Transaction, deadline: float) -> Transaction:
+        while True:
+            try:
+                message = association.receive(max(0.001, deadline - monotonic()))
+            except DIMSETimeout:
+                raise self._late(_NOT_LISTENING.format(title=self._title)) from None
+            if message is None:
+                msg = "the peer released the association before it reported on the storage commitment"
+                error = AssociationAborted(msg)
+                error.hints = (_NOT_LISTENING.format(title=self._title),)
+                raise error
+            report = take_report(association, message)
+            if report.uid == transaction.uid:
+                return report
+
+    def _await_anywhere(
+        self, association: "Association", transaction: Transaction, reports: Reports, deadline: float
+    ) -> Transaction:
+        """Wait for the report on either association; ours may end before it comes."""
+        while monotonic() < deadline:
+            report = reports.take(transaction.uid, _LOOK_EVERY_SECONDS)
+            if report is None:
+                report = self._look_here(association)
+            if report is not None and report.uid == transaction.uid:
+                return report
+            if self._requestor.interrupt is not None:
+                self._requestor.interrupt.check()
+        hint = f"the archive must know {self._title} as this host, and {reports.place}"
+        raise self._late(hint)
+
+    def _look_here(self, association: "Association") -> Transaction | None:
+        try:
+            if association.is_established and association.has_input():
+                message = association.receive()
+                return take_report(association, message) if message is not None else None
+        except AssociationAborted:
+            pass  # it had nothing more to say here
+        return None
+
+    @property
+    def _title(self) -> str:
+        return self._requestor.settings.calling_ae_title
+
+    def _late(self, hint: str) -> DIMSETimeout:
+        msg = f"the peer took the request for storage commitment, and did not report within {self._patience:g} s"
+        return DIMSETimeout(msg, hints=(hint, "give it more time with --commit-timeout"))
+
+
+_NOT_LISTENING: Final = (
+    "most archives report on an association of their own, to where they know {title} to be: receive it with"
+    " --listen PORT"
+)
 
 
 def _associate(requestor: Requestor) -> "Association":
@@ -106,13 +211,9 @@ def _associate(requestor: Requestor) -> "Association":
         raise
 
 
-def _commit_some(
-    association: "Association", references: Sequence[Reference], result: CommitResult, patience: float
-) -> None:
-    """One transaction, from its request to its report."""
+def _request(association: "Association", transaction: Transaction) -> None:
+    """Send an N-ACTION-RQ, and take its response; raises `StatusFailure` where the peer refuses."""
     context = next(iter(association.parameters.contexts.values()))
-    # A UUID makes a UID that nobody else has (PS3.5 annex B.2).
-    transaction = Transaction(f"2.25.{uuid.uuid4().int}", tuple(references))
     request = Command(
         command_field=CommandField.N_ACTION_RQ,
         message_id=1,
@@ -128,62 +229,3 @@ def _commit_some(
         meaning = status_meaning(status)
         msg = f"the peer refused the storage commitment: {meaning} (0x{status:04X})"
         raise StatusFailure(msg, status=status)
-    report = _await_report(association, transaction, patience)
-    asked = set(references)
-    result.committed += [reference for reference in dict.fromkeys(report.references) if reference in asked]
-    result.failed += [failed for failed in report.failed if failed.reference in asked]
-
-
-def _await_report(association: "Association", transaction: Transaction, patience: float) -> Transaction:
-    deadline = monotonic() + patience
-    while True:
-        try:
-            message = association.receive(max(0.001, deadline - monotonic()))
-        except DIMSETimeout:
-            msg = f"the peer took the request for storage commitment, and did not report within {patience:g} s"
-            raise DIMSETimeout(msg, hints=_LATE) from None
-        if message is None:
-            msg = "the peer released the association before it reported on the storage commitment"
-            raise AssociationAborted(msg)
-        report = _read_report(association, message)
-        if report is not None and report.uid == transaction.uid:
-            return report
-
-
-_LATE: Final = (
-    "some archives report later, or on an association of their own: that needs a server that they know",
-    "give it more time with --commit-timeout",
-)
-
-
-def _read_report(association: "Association", message: "Message") -> Transaction | None:
-    """Read a report and confirm it; None for a message that is none, and answered as such."""
-    command = message.command
-    if command.command_field is not CommandField.N_EVENT_REPORT_RQ or not command.has_dataset:
-        association.abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNEXPECTED_PDU)
-        msg = f"the peer sent a {command.command_field} where the report on a storage commitment was due"
-        raise RemoteProtocolError(msg)
-    data = bytearray()
-    for fragment in association.fragments():
-        data += fragment
-        if len(data) > _LONGEST_REPORT:
-            association.abort()
-            msg = f"the peer's report on the storage commitment has more than {_LONGEST_REPORT} bytes"
-            raise RemoteProtocolError(msg)
-    try:
-        report = read_transaction(decode(bytes(data), message.context.transfer_syntax))
-    except DataError as error:
-        association.abort()
-        msg = f"the peer's report on the storage commitment cannot be read: {error.message}"
-        raise RemoteProtocolError(msg) from error
-    response = Command(
-        command_field=CommandField.N_EVENT_REPORT_RSP,
-        message_id_being_responded_to=command.message_id,
-        affected_sop_class_uid=SOP_CLASS,
-        affected_sop_instance_uid=SOP_INSTANCE,
-        event_type_id=command.event_type_id,
-        status=SUCCESS,
-    )
-    association.respond(message.context.context_id, response)
-    association.flush_responses()
-    return report

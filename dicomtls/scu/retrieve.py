@@ -70,7 +70,8 @@ class RetrieveResult:
     """How a retrieval ended: the last status and counts, the instances that the peer lists as failed.
 
     `status` is None where no final response came, and `error` says why. `received` counts the C-STORE requests that
-    came over this association. `remarks` say what cannot be true of the peer's counts.
+    came over this association. `remarks` say what cannot be true of the peer's counts. `sop_classes` are those that the
+    peer could send to us, where it was to.
     """
 
     status: int | None = None
@@ -81,6 +82,7 @@ class RetrieveResult:
     remarks: tuple[str, ...] = ()
     error: DicomTLSError | None = None
     destination: str | None = None
+    sop_classes: frozenset[str] = frozenset()
 
     def check(self) -> None:
         """Raise `error`, or `StatusFailure` where anything was not retrieved."""
@@ -105,9 +107,12 @@ class RetrieveResult:
 
     def _hints(self, status: int) -> tuple[str, ...]:
         hints = _HINTS.get(0xC000 if status >> 12 == _UNABLE else status, ())
+        if self.destination is None and self.counts.failed:
+            hints = (*hints, _NOT_PROPOSED)
         return tuple(hint.format(destination=self.destination or "us") for hint in hints)
 
 
+_NOT_PROPOSED: Final = "where the archive's log says that no presentation context was accepted, give --sop-class UID"
 _WARNING: Final = 0xB000
 _UNABLE: Final = 0xC
 _HINTS: Final = {
@@ -256,6 +261,11 @@ class _Retrieval:
             remarks=self._operations.remarks,
             error=self._cancelled or error,
             destination=self._command.move_destination,
+            sop_classes=frozenset(
+                context.abstract_syntax
+                for context in self._association.parameters.contexts.values()
+                if context.scp_role
+            ),
         )
 
     def _follow(self) -> tuple[Command, tuple[str, ...]]:

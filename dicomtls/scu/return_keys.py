@@ -6,7 +6,7 @@ Unique and required keys and the usual counts of PS3.4 sections C.6.1.1 and C.6.
 from typing import Final
 
 from dicomtls.association.query import LEVELS, QUERY_RETRIEVE_LEVEL, UNIQUE_KEYS, Level, Model
-from dicomtls.dataset.attributes import USUAL
+from dicomtls.dataset.attributes import USUAL, name_of
 from dicomtls.dataset.identifier import Element, Identifier
 from dicomtls.dataset.keys import has_empty_key, identifier_of, parse_keys
 from dicomtls.errors import UsageError
@@ -112,6 +112,22 @@ def choose(model: Model | None, level: Level | None) -> tuple[Model, Level | Non
         msg = f"the model {model} has no level {level.lower()}"
         raise UsageError(msg, hints=(f"choose --model {Model.PATIENT_ROOT}, or another level",))
     return model, level or LEVELS[model][0]
+
+
+def refuse_below(keys: Identifier, level: Level | None) -> None:
+    """Raise `UsageError` where a unique key of a level below has a value.
+
+    No query may have one (PS3.4 section C.4.1.2.2.1), and archives that pass over it answer, or send, far more.
+    """
+    if level is None:
+        return
+    order = list(Level)
+    for lower in order[order.index(level) + 1 :]:
+        element = keys.get(UNIQUE_KEYS[lower])
+        if element is not None and element.values:
+            name = name_of(UNIQUE_KEYS[lower])
+            msg = f"{name} is a key of the level {lower.lower()}, below the level {level.lower()}"
+            raise UsageError(msg, hints=(f"give --level {lower.lower()}, or leave {name} out",))
 
 
 def complete(keys: Identifier, model: Model, level: Level | None) -> tuple[dict[int, Element], dict[int, Element]]:

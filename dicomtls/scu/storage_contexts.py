@@ -64,11 +64,11 @@ def storage_proposals(first: Iterable[str] = ()) -> list[ContextProposal]:
 
 
 def _thorough(sop_classes: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for sop_class in sop_classes:
-        yield sop_class, NATIVE
-        for syntax in (*USUAL_COMPRESSIONS, *RARE_COMPRESSIONS):
-            yield sop_class, (syntax,)
-        yield sop_class, VIDEO
+    """As they come in most: where there is no room for all, each class has its usual ones."""
+    wanted = tuple(sop_classes)
+    for syntaxes in (NATIVE, *((syntax,) for syntax in (*USUAL_COMPRESSIONS, *RARE_COMPRESSIONS)), VIDEO):
+        for sop_class in wanted:
+            yield sop_class, syntaxes
 
 
 def _usual() -> Iterator[tuple[str, tuple[str, ...]]]:

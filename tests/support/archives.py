@@ -29,7 +29,7 @@ from dicomtls.scu import AssociationSettings
 from dicomtls.scu.attempt import Requestor
 from dicomtls.tls import TLSSettings, server_context, server_handshake
 from dicomtls.waiting import Interrupt, deadline_in
-from tests.support.instances import Instance
+from tests.support.instances import Instance, make_instances
 from tests.support.raw import raw_server
 from tests.support.servers import DEADLINE, open_policy
 
@@ -47,6 +47,20 @@ def study_uid(made: Sequence[Instance]) -> str:
 def study_key(made: Sequence[Instance]) -> tuple[str, str]:
     """The options that ask for it."""
     return "-k", f"StudyInstanceUID={study_uid(made)}"
+
+
+RAW_DATA = "1.2.840.10008.5.1.4.1.1.66"
+"""A storage SOP class that a C-GET does not propose at first."""
+
+
+def rare_instances(directory: Path, made: Sequence[Instance], count: int = 3) -> list[Instance]:
+    """Raw data of the same study, in a series of its own."""
+    rare = make_instances(directory, count, pixel_bytes=1024, sop_class_uid=RAW_DATA)
+    for instance in rare:
+        dataset = pydicom.dcmread(instance.path)
+        dataset.StudyInstanceUID = study_uid(made)
+        dataset.save_as(instance.path)
+    return rare
 
 
 class MemoryIndex:

@@ -16,6 +16,7 @@ from dicomtls.association.negotiation import ContextProposal
 from dicomtls.dataset import IMPLICIT_VR_LE
 from dicomtls.dataset.identifier import decode, encode
 from tests.support.instances import Instance
+from tests.support.servers import context_of, response_of
 
 PROPOSAL = ContextProposal(SOP_CLASS, (IMPLICIT_VR_LE,))
 
@@ -62,3 +63,17 @@ def receiver_of_reports(reports: list[tuple[Command, Transaction]], status: int 
         association.receive()
 
     return script
+
+
+def bring(association: Association, dataset: bytes | None, context_id: int | None = None, event: int = 2) -> Command:
+    """Send an N-EVENT-REPORT; its response."""
+    command = Command(
+        command_field=CommandField.N_EVENT_REPORT_RQ,
+        message_id=9,
+        affected_sop_class_uid=SOP_CLASS,
+        affected_sop_instance_uid=SOP_INSTANCE,
+        event_type_id=event,
+        has_dataset=dataset is not None,
+    )
+    association.send(context_id or context_of(association, SOP_CLASS), command, dataset)
+    return response_of(association)

@@ -47,7 +47,7 @@ class RunningServer:
     """A server that runs in a thread; `events` has what it said, oldest first."""
 
     def __init__(
-        self, settings: ServerSettings, certificates: CertificateSource | None, storage: Storage, **options: Any
+        self, settings: ServerSettings, certificates: CertificateSource | None, storage: Storage | None, **options: Any
     ) -> None:
         self.events: list[Event] = []
         self.storage = storage
@@ -113,7 +113,7 @@ class RunningServer:
 
 @contextmanager
 def our_server(
-    storage: Path | Storage,
+    storage: Path | Storage | None,
     tls: TLSSettings | CertificateSource | None = None,
     *,
     on_stored: Callable[[StoreOutcome], None] | None = None,

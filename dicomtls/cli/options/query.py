@@ -78,7 +78,7 @@ class QueryOptions:
         """Return what is asked for; raises `UsageError`, `DataError` for a file that holds no query."""
         from dicomtls.association.query import Level, Model
         from dicomtls.dataset.keys import identifier_of, parse_keys
-        from dicomtls.scu.return_keys import choose
+        from dicomtls.scu.return_keys import choose, refuse_below
 
         typed = identifier_of(parse_keys(self.query_key))
         keys = identifier_of(parse_keys(self.query_key), _read_file(self.query) if self.query is not None else {})
@@ -90,6 +90,7 @@ class QueryOptions:
         level = next(iter((*given, *_levels(None, keys))), None)
         keys.pop(_LEVEL_TAG, None)
         model, chosen = choose(Model(self.model) if self.model else None, Level(level) if level else None)
+        refuse_below(typed, chosen)
         return Query(model, chosen, keys)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from dicomtls.cli.declaring import option
+from dicomtls.cli.options.receiver import PANEL as RECEIVER
+from dicomtls.cli.options.receiver import ClientAuth, Listen, check_trust, check_unused
 from dicomtls.cli.options.values import path_option
 from dicomtls.errors import UsageError
 from dicomtls.peer import check_ae_title, parse_listening
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from dicomtls.scu.retrieve import RetrieveRequest
 
 _QUERY = "What to retrieve"
-_RECEIVER = "Our receiver"
 
 
 def _keywords(incomplete: str) -> list[str]:
@@ -65,14 +66,16 @@ class RetrieveOptions:
         from dicomtls.association.query import UNIQUE_KEYS, Model
         from dicomtls.dataset.keys import identifier_of, parse_keys
         from dicomtls.scu.retrieve import RetrieveRequest
+        from dicomtls.scu.return_keys import refuse_below
 
         keys = identifier_of(parse_keys(self.query_key))
         level = self._level(keys)
         model = self._model(level)
+        refuse_below(keys, level)
         if not keys.get(UNIQUE_KEYS[level], _EMPTY).values and level != "STUDY":
             msg = f"the level {level.value.lower()} needs its unique key with a value"
             raise UsageError(msg, hints=(f"give it with -k {_NAMES[level]}=...",))
-        if not any(element.values for element in keys.values()):
+        if not any(set(element.values) - {"*"} for element in keys.values()):
             msg = "nothing says what to retrieve"
             raise UsageError(msg, hints=("give the unique key of a study with -k StudyInstanceUID=1.2.3",))
         return RetrieveRequest(model=Model(model), level=level, keys=keys)
@@ -113,16 +116,11 @@ class ReceiverOptions:
 
     receive: Annotated[
         Path | None,
-        path_option("--receive", panel=_RECEIVER, help="receive here what the archive sends; the folder is made"),
+        path_option("--receive", panel=RECEIVER, help="receive here what the archive sends; the folder is made"),
     ] = None
-    listen: Annotated[
-        str | None,
-        option("--listen", metavar="[HOST:]PORT", panel=_RECEIVER, help="where to; any free port by default"),
-    ] = None
-    client_auth: Annotated[
-        Literal["required", "optional", "none"],
-        option("--client-auth", metavar="HOW", panel=_RECEIVER, help="the archive's certificate: as serve has it"),
-    ] = "required"
+    listen: Listen = None
+    client_auth: ClientAuth = "required"
+    from_environment: frozenset[str] = frozenset()
 
     def address(self) -> tuple[str, int]:
         """Where to listen; raises `UsageError`."""
@@ -130,11 +128,8 @@ class ReceiverOptions:
 
     def check(self, destination: str, *, trusts_anybody: bool) -> str:
         """Return the AE title that the archive sends to; raises `UsageError` where options contradict each other."""
-        if self.receive is None and (self.listen is not None or self.client_auth != "required"):
-            msg = "--listen and --client-auth are about our receiver, and there is none"
-            raise UsageError(msg, hints=("give a folder with --receive",))
-        if self.receive is not None and self.client_auth != "none" and not trusts_anybody:
-            msg = f"--receive with --client-auth {self.client_auth} needs --ca: whose certificate may the archive show?"
-            hint = "give your CA with --ca, or let everybody send with --client-auth none"
-            raise UsageError(msg, hints=(hint,))
+        if self.receive is None:
+            check_unused(self, "give a folder with --receive")
+        else:
+            check_trust("--receive", self.client_auth, trusts_anybody=trusts_anybody)
         return check_ae_title(destination)

@@ -1,4 +1,4 @@
-"""The options of `store`: what it sends besides the paths, how, and what it leaves behind."""
+"""The options of `store`: what it sends and how, what it leaves behind, and what it asks the archive to commit to."""
 
 import os
 import sys
@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from dicomtls.cli.declaring import option
+from dicomtls.cli.options.receiver import PANEL as RECEIVER
+from dicomtls.cli.options.receiver import ClientAuth, check_trust, check_unused
 from dicomtls.cli.options.values import path_option, seconds, whole_number
 from dicomtls.cli.writing import check_writable
 from dicomtls.errors import UsageError
+from dicomtls.peer import parse_listening
 
 if TYPE_CHECKING:
     from dicomtls.scu.store import StoreOptions
@@ -42,12 +45,6 @@ class SendingOptions:
     transcode: Annotated[
         bool, option("--transcode", help="change the transfer syntax of what the peer does not take as it is")
     ] = False
-    commit: Annotated[
-        bool, option("--commit", help="ask the peer to commit to what it has stored, and wait for its word")
-    ] = False
-    commit_timeout: Annotated[
-        float, option("--commit-timeout", metavar="S", parser=seconds, help="seconds to wait for that")
-    ] = 60.0
     report: Annotated[
         Path | None, path_option("--report", help="write what became of each file there, a JSON object a line")
     ] = None
@@ -80,6 +77,45 @@ class SendingOptions:
             raise UsageError(msg)
         msg = "nothing to send: no path is given"
         raise UsageError(msg, hints=("name files or folders behind the peer, or a list of them with --files-from",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitOptions:
+    """Whether `store` asks for storage commitment, and where it takes the answer."""
+
+    commit: Annotated[
+        bool,
+        option("--commit", help="ask the peer to commit to what it has stored, and wait for its word"),
+    ] = False
+    commit_timeout: Annotated[
+        float,
+        option("--commit-timeout", metavar="S", parser=seconds, help="seconds to wait for that"),
+    ] = 60.0
+    listen: Annotated[
+        str | None,
+        option(
+            "--listen",
+            metavar="[HOST:]PORT",
+            panel=RECEIVER,
+            help="take its word there, too: most archives report to where they know our AE title to be",
+        ),
+    ] = None
+    client_auth: ClientAuth = "required"
+    from_environment: frozenset[str] = frozenset()
+
+    def check(self, *, trusts_anybody: bool) -> None:
+        """Raise `UsageError` where options contradict each other."""
+        if not self.commit:
+            check_unused(self, "ask for storage commitment with --commit")
+        elif self.listen is None:
+            check_unused(self, "say where with --listen PORT")
+        else:
+            check_trust("--listen", self.client_auth, trusts_anybody=trusts_anybody)
+            self.address()
+
+    def address(self) -> tuple[str, int] | None:
+        """Where to listen, if anywhere; raises `UsageError`."""
+        return parse_listening(self.listen, default_port=0) if self.commit and self.listen is not None else None
 
 
 def _listed(files_from: str) -> list[str]:
