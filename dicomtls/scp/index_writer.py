@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from dicomtls.association.query import Level
@@ -30,7 +31,13 @@ def _select(level: Level, parent: str | None) -> str:
 _PARENTS: Final = {Level.PATIENT: None, Level.STUDY: "patient", Level.SERIES: "study"}
 _SELECT: Final = {level: _select(level, parent) for level, parent in _PARENTS.items()}
 _INSERT: Final = {level: _insert(level, *filter(None, [parent])) for level, parent in _PARENTS.items()}
-_INSERT_INSTANCE: Final = _insert(Level.IMAGE, "series", "path", "transfer_syntax")
+_OF_INSTANCE: Final = ("series", "path", "transfer_syntax")
+_INSERT_INSTANCE: Final = _insert(Level.IMAGE, *_OF_INSTANCE)
+_UPDATE_INSTANCE: Final = (
+    f"UPDATE instance SET {', '.join(f'{name} = ?' for name in (*_OF_INSTANCE, *column_names(Level.IMAGE)))}"
+    " WHERE SOPInstanceUID = ?"
+)
+_SELECT_KNOWN: Final = "SELECT path, series FROM instance WHERE SOPInstanceUID = ?"
 
 
 class IndexWriter:
@@ -41,11 +48,13 @@ class IndexWriter:
         self._root = root
         self._reader = KeptFileReader()
         self._known: dict[tuple[Level, int, str], int] = {}
+        self._version = 0
 
     def put_all(self, places: Iterable[str]) -> int:
         """Add files in one transaction; says how many could be read. Raises `sqlite3.Error`, and nothing is in then."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._forget_if_changed()
             count = sum(map(self._put, places))
             self._connection.execute("COMMIT")
         except BaseException:  # an interrupt too: half a transaction must not stay open
@@ -54,6 +63,13 @@ class IndexWriter:
                 self._connection.execute("ROLLBACK")
             raise
         return count
+
+    def _forget_if_changed(self) -> None:
+        """Numbers are known as long as nobody else writes: another process may have built all tables anew."""
+        [version] = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._known.clear()
+            self._version = version
 
     def _put(self, place: str) -> bool:
         try:
@@ -65,7 +81,7 @@ class IndexWriter:
             parent = self._entity(level, parent, kept)
         values = (parent, place, kept.meta.transfer_syntax, *kept.columns(Level.IMAGE))
         if not self._connection.execute(_INSERT_INSTANCE, values).rowcount:
-            self._replace_lost(kept.meta.sop_instance_uid, place, parent, kept.meta.transfer_syntax)
+            self._replace_lost(kept.meta.sop_instance_uid, place, values)
         return True
 
     def _entity(self, level: Level, parent: int, kept: KeptFile) -> int:
@@ -84,13 +100,52 @@ class IndexWriter:
         number = self._known[key] = int(row[0])
         return number
 
-    def _replace_lost(self, uid: str, place: str, series: int, transfer_syntax: str) -> None:
-        """An instance that is known already: its place counts, unless there is nothing any more."""
-        select = "SELECT path FROM instance WHERE SOPInstanceUID = ?"
-        [known] = self._connection.execute(select, (uid,)).fetchone()
-        if known != place and not os.path.isfile(f"{self._root}/{known}"):  # noqa: PTH113 -- plain strings, as in `storage`
-            update = "UPDATE instance SET path = ?, series = ?, transfer_syntax = ? WHERE SOPInstanceUID = ?"
-            self._connection.execute(update, (place, series, transfer_syntax, uid))
+    def _replace_lost(self, uid: str, place: str, values: tuple[object, ...]) -> None:
+        """An instance that is known already: its place counts, unless there is nothing, or another file, any more."""
+        [known, series] = self._connection.execute(_SELECT_KNOWN, (uid,)).fetchone()
+        if known == place or not os.path.isfile(f"{self._root}/{known}"):  # noqa: PTH113 -- plain strings, as in `storage`
+            self._connection.execute(_UPDATE_INSTANCE, (*values, uid))
+            if series != values[0]:
+                _drop_empty(self._connection, {series})
+                self._known.clear()
+
+
+def drop_missing(connection: "sqlite3.Connection", root: str, sop_instance_uids: Iterable[str]) -> None:
+    """Take out instances whose files are gone, and what has none left above them; raises `sqlite3.Error`."""
+    left = iter(sop_instance_uids)
+    while batch := list(islice(left, BATCH)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _drop_batch(connection, root, batch)
+            connection.execute("COMMIT")
+        finally:  # an interrupt too
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _drop_batch(connection: "sqlite3.Connection", root: str, uids: list[str]) -> None:
+    emptied: set[int] = set()
+    for uid in uids:
+        row = connection.execute(_SELECT_KNOWN, (uid,)).fetchone()
+        if row is not None and not os.path.lexists(f"{root}/{row[0]}"):
+            connection.execute("DELETE FROM instance WHERE SOPInstanceUID = ?", (uid,))
+            emptied.add(row[1])
+    _drop_empty(connection, emptied)
+
+
+def _drop_empty(connection: "sqlite3.Connection", numbers: set[int]) -> None:
+    """Take out these series where they have no instance, and then what they were in."""
+    for level, below in reversed(list(pairwise(ORDER))):
+        table, child = TABLES[level], TABLES[below]
+        above = _PARENTS[level]
+        parents: set[int] = set()
+        for number in numbers:
+            if connection.execute(f"SELECT 1 FROM {child} WHERE {table} = ? LIMIT 1", (number,)).fetchone() is None:
+                if above is not None:
+                    row = connection.execute(f"SELECT {above} FROM {table} WHERE id = ?", (number,)).fetchone()
+                    parents.update(row or ())
+                connection.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
+        numbers = parents
 
 
 def all_places(root: str) -> Iterable[str]:

@@ -91,6 +91,10 @@ def retrieve_offers(index: Index, destinations: Destinations) -> list[Offer]:
 
 
 def _tell_of_retrieval(tell: Tell, outcome: RetrieveOutcome) -> None:
+    if outcome.missing:
+        files = "1 file is" if outcome.missing == 1 else f"{outcome.missing} files are"
+        message = f"{files} gone that the index had, and left it; --reindex looks at all files anew"
+        tell("files-missing", message, Severity.WARNING, instances=outcome.missing)
     name = outcome.operation.removeprefix("C-").lower()
     facts = {
         "destination": outcome.destination,
