@@ -93,6 +93,7 @@ def association(server: RunningServer) -> Iterator[Association]:
 def test_matches_come_as_pending_responses(server: RunningServer, association: Association) -> None:
     """Then success, without an identifier; each match says its level and where it can be retrieved."""
     asked = with_level(Level.STUDY, keys({PATIENT_ID: "P1", STUDY_UID: None, PATIENT_NAME: None}))
+    before = len(server.named("find"))
     statuses, matches, final = ask_for(association, asked)
     assert statuses == [PENDING, PENDING]
     assert [match[STUDY_UID].values for match in matches] == [("1.2.2",), ("1.2.3",)]
@@ -103,7 +104,7 @@ def test_matches_come_as_pending_responses(server: RunningServer, association: A
     }
     assert (final.status, final.command_field, final.has_dataset) == (SUCCESS, CommandField.C_FIND_RSP, False)
     assert (final.affected_sop_class_uid, final.message_id_being_responded_to) == (STUDY, 1)
-    event = server.wait_for("find", len(server.named("find")))
+    event = server.wait_for("find", before + 1)
     assert (event.facts["matches"], event.facts["level"], event.facts["model"]) == (2, "STUDY", "study-root")
 
 

@@ -47,7 +47,7 @@ class IndexWriter:
         self._connection = connection
         self._root = root
         self._reader = KeptFileReader()
-        self._known: dict[tuple[Level, int, str], int] = {}
+        self._series: dict[tuple[bytes, ...], int] = {}
         self._version = 0
 
     def put_all(self, places: Iterable[str]) -> int:
@@ -58,7 +58,7 @@ class IndexWriter:
             count = sum(map(self._put, places))
             self._connection.execute("COMMIT")
         except BaseException:  # an interrupt too: half a transaction must not stay open
-            self._known.clear()
+            self._series.clear()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -68,7 +68,7 @@ class IndexWriter:
         """Numbers are known as long as nobody else writes: another process may have built all tables anew."""
         [version] = self._connection.execute("PRAGMA data_version").fetchone()
         if version != self._version:
-            self._known.clear()
+            self._series.clear()
             self._version = version
 
     def _put(self, place: str) -> bool:
@@ -76,29 +76,29 @@ class IndexWriter:
             kept = self._reader.read(f"{self._root}/{place}")
         except (OSError, DataError):  # gone by now, or no instance: there is nothing to find
             return False
-        parent = 0
-        for level in ORDER[:-1]:
-            parent = self._entity(level, parent, kept)
-        values = (parent, place, kept.meta.transfer_syntax, *kept.columns(Level.IMAGE))
+        branch = kept.branch
+        series = self._series.get(branch)
+        if series is None:
+            series = 0
+            for level in ORDER[:-1]:
+                series = self._entity(level, series, kept)
+            if len(self._series) >= _MOST_KNOWN:
+                self._series.clear()
+            self._series[branch] = series
+        values = (series, place, kept.meta.transfer_syntax, *kept.columns(Level.IMAGE))
         if not self._connection.execute(_INSERT_INSTANCE, values).rowcount:
             self._replace_lost(kept.meta.sop_instance_uid, place, values)
         return True
 
     def _entity(self, level: Level, parent: int, kept: KeptFile) -> int:
         """The number of the patient, study or series that a file belongs to."""
-        key = (level, parent, kept.unique(level))
-        found = self._known.get(key)
-        if found is not None:
-            return found
-        wanted = key[2:] if level is Level.PATIENT else (key[2], parent)
+        unique = kept.unique(level)
+        wanted = (unique,) if level is Level.PATIENT else (unique, parent)
         row = self._connection.execute(_SELECT[level], wanted).fetchone()
         if row is None:
             values = kept.columns(level) if level is Level.PATIENT else (parent, *kept.columns(level))
             row = (self._connection.execute(_INSERT[level], values).lastrowid,)
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        number = self._known[key] = int(row[0])
-        return number
+        return int(row[0])
 
     def _replace_lost(self, uid: str, place: str, values: tuple[object, ...]) -> None:
         """An instance that is known already: its place counts, unless there is nothing, or another file, any more."""
@@ -107,7 +107,7 @@ class IndexWriter:
             self._connection.execute(_UPDATE_INSTANCE, (*values, uid))
             if series != values[0]:
                 _drop_empty(self._connection, {series})
-                self._known.clear()
+                self._series.clear()
 
 
 def drop_missing(connection: "sqlite3.Connection", root: str, sop_instance_uids: Iterable[str]) -> None:

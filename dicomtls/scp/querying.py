@@ -24,7 +24,13 @@ def find_offer(index: Index | None, worklist: Worklist | None = None) -> Offer:
         sources[Model.WORKLIST] = worklist.find
 
     def make(scene: Scene) -> FindService:
-        return FindService(scene.association, scene.requests, sources, on_outcome=lambda one: _tell(scene.tell, one))
+        return FindService(
+            scene.association,
+            scene.requests,
+            sources,
+            on_outcome=lambda one: _tell(scene.tell, one),
+            interrupt=scene.interrupt,
+        )
 
     return Offer(
         command_field=CommandField.C_FIND_RQ,
@@ -56,7 +62,12 @@ def retrieve_offers(index: Index, destinations: Destinations) -> list[Offer]:
     """C-GET, C-MOVE to these destinations, and storage commitment, of what the index knows."""
 
     def get(scene: Scene) -> GetService:
-        return GetService(scene.association, index, on_outcome=lambda one: _tell_of_retrieval(scene.tell, one))
+        return GetService(
+            scene.association,
+            index,
+            on_outcome=lambda one: _tell_of_retrieval(scene.tell, one),
+            interrupt=scene.interrupt,
+        )
 
     def move(scene: Scene) -> MoveService:
         return MoveService(

@@ -43,17 +43,20 @@ OnOutcome = Callable[[RetrieveOutcome], None]
 class GetService:
     """Answers C-GET requests: the sub-operations go over the same association."""
 
-    def __init__(self, association: Association, index: Index, *, on_outcome: OnOutcome) -> None:
+    def __init__(
+        self, association: Association, index: Index, *, on_outcome: OnOutcome, interrupt: Interrupt | None = None
+    ) -> None:
         self._association = association
         self._index = index
         self._on_outcome = on_outcome
+        self._interrupt = interrupt
 
     def run(self, message: Message) -> None:
         """Answer one request to its final response; raises what ends the association."""
         operation = Operation(self._association, message)
         try:
             query = read_query(self._association, message, GET_MODELS)
-            selection = _select(self._index, query, operation)
+            selection = _select(self._index, query, operation, self._interrupt)
         except Refused as refused:
             self._on_outcome(operation.refuse(refused))
             return
@@ -157,7 +160,7 @@ class MoveService:
         try:
             query = read_query(self._association, message, MOVE_MODELS)
             destination = self._destination(message)
-            selection = _select(self._index, query, operation)
+            selection = _select(self._index, query, operation, self._interrupt)
         except Refused as refused:
             self._on_outcome(operation.refuse(refused))
             return
@@ -233,10 +236,12 @@ class _Transfer:
             self.ledger.stop()
 
 
-def _select(index: Index, query: Query, operation: Operation) -> Selection:
+def _select(index: Index, query: Query, operation: Operation, interrupt: Interrupt | None) -> Selection:
     """What is to be sent; nobody waits for the end of that who does not want it any more."""
 
     def unwanted() -> bool:
+        if interrupt is not None:
+            interrupt.check()
         operation.listen()
         return operation.is_cancelled
 

@@ -1,7 +1,7 @@
 """The index in SQLite, one hidden file beside the instances; made, migrated and mended from them by itself."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from dicomtls.scp.index_plan import Plan
 from dicomtls.scp.index_writer import BATCH, IndexWriter, all_places, drop_missing
 from dicomtls.scp.indexing import Indexing
 from dicomtls.scp.journal import Journal, replay_abandoned
+from dicomtls.scp.patience import watched
 from dicomtls.scp.storage import StoredInstance
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ class SQLiteIndex:
         Raises `MachineError`.
         """
         plan = Plan(query)
-        for row in self._rows(plan):
+        for row in self._rows(plan, query.unwanted):
             yield plan.identifier(row)
 
     def instances(self, query: Query) -> Iterator[KeptInstance]:
         """Yield all instances below the matches, in the order in which they came; raises `MachineError`."""
-        for row in self._rows(Plan(query, for_instances=True)):
+        for row in self._rows(Plan(query, for_instances=True), query.unwanted):
             yield self._kept(*row[-4:])
 
     def look_up(self, sop_instance_uids: Sequence[str]) -> Iterator[KeptInstance]:
@@ -98,9 +99,10 @@ class SQLiteIndex:
         self._journal.close()
         self._connection.close()
 
-    def _rows(self, plan: Plan) -> "Iterator[sqlite3.Row]":
-        self._indexing.catch_up()
-        with self._reading() as connection:
+    def _rows(self, plan: Plan, unwanted: Callable[[], bool] | None) -> "Iterator[sqlite3.Row]":
+        """The rows of a plan, to their end, or until nobody wants them any more."""
+        self._indexing.catch_up(unwanted)
+        with self._reading() as connection, watched(connection, unwanted):
             yield from plan.rows(connection)
 
     @contextmanager
