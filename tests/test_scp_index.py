@@ -14,7 +14,8 @@ def test_sqlite_index_is_an_index(tmp_path: Path) -> None:
     assert (query.relational, query.fuzzy) == (False, False)
     with closing(SQLiteIndex(tmp_path)) as made:
         index: Index = made
-        assert not index.has("1.2")
+        assert list(index.look_up(["1.2"])) == []
+        index.drop_missing(["1.2"])
         assert list(index.find(query)) == []
         assert list(index.instances(query)) == []
 

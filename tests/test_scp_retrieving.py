@@ -157,8 +157,11 @@ def test_files_that_are_gone_are_failed_sub_operations(tmp_path: Path) -> None:
         made[1].path.unlink()
         result = get_into(archive, study_of(made), tmp_path / "got")
         outcome = archive.outcome()
+        again = get_into(archive, study_of(made), tmp_path / "again")
     assert (result.status, result.failed_instances) == (0xB000, (made[1].sop_instance_uid,))
     assert "no such file" in (outcome.reason or "")
+    assert outcome.missing == 1
+    assert (again.status, again.counts.completed) == (0x0000, 2)
     assert_kept(tmp_path / "got", [made[0], made[2]])
 
 

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -140,8 +141,7 @@ def test_instances_below_the_matches_are_listed(index: SQLiteIndex) -> None:
 
 def test_kept_instance_is_known(index: SQLiteIndex) -> None:
     """By its UID."""
-    assert index.has("1.2.0.0.7")
-    assert not index.has("1.2.0.0.77")
+    assert [one.sop_instance_uid for one in index.look_up(["1.2.0.0.7", "1.2.0.0.77", "*"])] == ["1.2.0.0.7"]
 
 
 PIECES = st.sampled_from(
@@ -256,6 +256,71 @@ def test_index_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         SQLiteIndex(tmp_path)
 
 
+@pytest.mark.parametrize("count", [1, 10, 20])
+def test_missing_instances_leave_with_what_they_were_in(tmp_path: Path, count: int) -> None:
+    """A series, a study, a patient that has nothing any more is not found; what is still there stays."""
+    stored = write_instances(tmp_path, 60)
+    with closing(SQLiteIndex(tmp_path)) as index:
+        for one in stored[40 : 40 + count]:
+            one.path.unlink()
+        index.drop_missing([str(instance(number)[INSTANCE_UID]) for number in range(60)])
+        assert len(found(index, Level.IMAGE)) == 60 - count
+        assert len(found(index, Level.SERIES)) == 6 - count // 10
+        assert len(found(index, Level.STUDY)) == 3 - count // 20
+        assert len(found(index, Level.PATIENT, {}, Model.PATIENT_ROOT)) == 2 - count // 20
+        for number in range(40, 40 + count):  # and may come back
+            index.add(write_instance(tmp_path, instance(number)))
+        assert len(found(index, Level.IMAGE)) == 60
+        assert found(index, Level.IMAGE, {PATIENT_ID: "P1", STUDY_UID: "1.2.2"}) == sorted(
+            str(instance(number)[INSTANCE_UID]) for number in range(40, 60)
+        )
+
+
+def test_instance_that_came_again_otherwise_is_what_its_file_is(tmp_path: Path) -> None:
+    """Removed by hand, and received again in another transfer syntax, and as another patient's."""
+    first = write_instance(tmp_path, instance(0))
+    with closing(SQLiteIndex(tmp_path)) as index:
+        assert len(found(index, Level.STUDY, {PATIENT_ID: "P0"})) == 1
+        first.path.unlink()
+        index.add(write_instance(tmp_path, instance(0, x00100020="PX"), syntax="1.2.840.10008.1.2"))
+        [kept] = index.instances(query(Level.STUDY, {PATIENT_ID: "PX"}))
+        assert kept.transfer_syntax == "1.2.840.10008.1.2"
+        assert found(index, Level.STUDY, {PATIENT_ID: "P0"}) == []
+        index.add(write_instance(tmp_path, instance(1)))
+        assert len(found(index, Level.STUDY, {PATIENT_ID: "P0"})) == 1
+
+
+def test_index_that_another_process_built_anew_is_used_as_it_is_now(tmp_path: Path) -> None:
+    """What we remember of its numbers is not true any more."""
+    write_instances(tmp_path, 20)
+    with closing(SQLiteIndex(tmp_path)) as index:
+        index.add(write_instance(tmp_path, instance(40)))
+        assert found(index, Level.IMAGE, {PATIENT_ID: "P1"}) == [instance(40)[INSTANCE_UID]]
+        for path in (tmp_path / "1.2.0").glob("*.dcm"):
+            path.unlink()
+        with closing(SQLiteIndex(tmp_path, reindex=True)):
+            index.add(write_instance(tmp_path, instance(41)))
+            assert len(found(index, Level.IMAGE, {PATIENT_ID: "P1"})) == 2
+
+
+@pytest.mark.parametrize("ask", ["find", "instances"])
+def test_nothing_is_looked_for_that_nobody_wants(
+    index: SQLiteIndex, ask: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as that is so, which is asked while the database works."""
+    monkeypatch.setattr("dicomtls.scp.patience._STEPS", 1)
+    monkeypatch.setattr("dicomtls.scp.patience._ASK_EVERY", 0.0)
+    asked: list[int] = []
+
+    def unwanted() -> bool:
+        asked.append(1)
+        return len(asked) > 3
+
+    wanted = query(Level.STUDY, {PATIENT_NAME: "*nobody*"})
+    assert list(getattr(index, ask)(replace(wanted, unwanted=unwanted))) == []
+    assert len(asked) == 4
+
+
 def test_same_instance_is_there_once(tmp_path: Path) -> None:
     """Added twice, and under two names: the first counts, until its file is gone."""
     first = write_instance(tmp_path, instance(1), place="a.dcm")
@@ -277,7 +342,7 @@ def test_study_of_two_patients_is_found_for_both(tmp_path: Path) -> None:
         for patient in ("P0", "P7"):
             assert found(index, Level.STUDY, {PATIENT_ID: patient}) == ["1.2.0"]
             [one] = index.instances(query(Level.STUDY, {PATIENT_ID: patient}))
-            assert index.has(one.sop_instance_uid)
+            assert list(index.look_up([one.sop_instance_uid]))
 
 
 def test_text_is_decoded_by_its_character_set(tmp_path: Path) -> None:

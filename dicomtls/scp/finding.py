@@ -1,6 +1,7 @@
 """C-FIND: matches as pending responses, as they are found (PS3.4 sections C.4.1 and K.4.1)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import Final, NamedTuple, TypeAlias
 
@@ -20,6 +21,7 @@ from dicomtls.errors import DataError, MachineError
 from dicomtls.scp.index import Query
 from dicomtls.scp.requests import UNABLE_TO_PROCESS, Refused, Requests, level_of, read_identifier
 from dicomtls.scp.responding import Responder
+from dicomtls.waiting import Interrupt
 
 PENDING: Final = 0xFF00
 PENDING_WITHOUT_KEYS: Final = 0xFF01
@@ -55,11 +57,13 @@ class FindService:
         sources: Mapping[Model, Find],
         *,
         on_outcome: Callable[[FindOutcome], None],
+        interrupt: Interrupt | None = None,
     ) -> None:
         self._association = association
         self._requests = requests
         self._sources = sources
         self._on_outcome = on_outcome
+        self._interrupt = interrupt
 
     def run(self, message: Message) -> None:
         """Answer one request to its final response; raises what ends the association."""
@@ -106,9 +110,18 @@ class FindService:
         """Send all matches, or those before the peer cancels; the final status, and how many there were."""
         constant = self._constant(query)
         count, looked_at = 0, monotonic()
-        if self._requests.is_cancelled(message):
+        is_cancelled = False
+
+        def unwanted() -> bool:
+            nonlocal is_cancelled
+            if self._interrupt is not None:
+                self._interrupt.check()
+            is_cancelled = is_cancelled or self._requests.is_cancelled(message)
+            return is_cancelled
+
+        if unwanted():
             return CANCEL, 0
-        for match in self._sources[query.model](query):
+        for match in self._sources[query.model](replace(query, unwanted=unwanted)):
             status = PENDING if query.keys.keys() <= match.keys() else PENDING_WITHOUT_KEYS
             try:
                 is_flushed = responder.pending(status, {**match, **constant})
@@ -117,9 +130,9 @@ class FindService:
             count += 1
             if is_flushed or monotonic() - looked_at > _LOOK_EVERY:
                 looked_at = monotonic()
-                if self._requests.is_cancelled(message):
-                    return CANCEL, count
-        return SUCCESS, count
+                if unwanted():
+                    break
+        return CANCEL if is_cancelled else SUCCESS, count
 
     def _constant(self, query: Query) -> Identifier:
         """What all responses have: the level, and where the instances can be retrieved."""

@@ -1,7 +1,7 @@
 """What a server knows of the instances that it keeps: the small interface behind which a database stands."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from dicomtls.association.query import Level, Model
@@ -11,13 +11,17 @@ from dicomtls.scp.storage import StoredInstance
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for: `keys` are an identifier without (0008,0052), which `level` is."""
+    """What is asked for: `keys` are an identifier without (0008,0052), which `level` is.
+
+    `unwanted` is called now and then while it is being answered: where it says so, there are no more matches.
+    """
 
     model: Model
     level: Level
     keys: Identifier
     relational: bool = False
     fuzzy: bool = False
+    unwanted: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 
 
 class KeptInstance(NamedTuple):
@@ -41,5 +45,8 @@ class Index(Protocol):
     def instances(self, query: Query) -> Iterator[KeptInstance]:
         """Yield all instances below the matches, in a stable order."""
 
-    def has(self, sop_instance_uid: str) -> bool:
-        """Whether an instance is kept."""
+    def look_up(self, sop_instance_uids: Sequence[str]) -> Iterator[KeptInstance]:
+        """Yield those instances that are known, in any order; what has only just come may not be."""
+
+    def drop_missing(self, sop_instance_uids: Sequence[str]) -> None:
+        """Forget these instances, as far as their files are gone."""

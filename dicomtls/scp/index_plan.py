@@ -112,9 +112,11 @@ class Plan:
         return found
 
 
-def _values(column: _Column, text: str | int | None) -> tuple[str, ...]:
+def _values(column: _Column, text: str | int | None) -> tuple[str | int, ...]:
     if not text and text != 0:
         return ()
+    if column.vr == "US":
+        return (int(text),)
     return tuple(str(text).split("\\")) if column.has_many else (str(text),)
 
 

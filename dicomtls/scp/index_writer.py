@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from dicomtls.association.query import Level
@@ -30,7 +31,13 @@ def _select(level: Level, parent: str | None) -> str:
 _PARENTS: Final = {Level.PATIENT: None, Level.STUDY: "patient", Level.SERIES: "study"}
 _SELECT: Final = {level: _select(level, parent) for level, parent in _PARENTS.items()}
 _INSERT: Final = {level: _insert(level, *filter(None, [parent])) for level, parent in _PARENTS.items()}
-_INSERT_INSTANCE: Final = _insert(Level.IMAGE, "series", "path", "transfer_syntax")
+_OF_INSTANCE: Final = ("series", "path", "transfer_syntax")
+_INSERT_INSTANCE: Final = _insert(Level.IMAGE, *_OF_INSTANCE)
+_UPDATE_INSTANCE: Final = (
+    f"UPDATE instance SET {', '.join(f'{name} = ?' for name in (*_OF_INSTANCE, *column_names(Level.IMAGE)))}"
+    " WHERE SOPInstanceUID = ?"
+)
+_SELECT_KNOWN: Final = "SELECT path, series FROM instance WHERE SOPInstanceUID = ?"
 
 
 class IndexWriter:
@@ -40,57 +47,105 @@ class IndexWriter:
         self._connection = connection
         self._root = root
         self._reader = KeptFileReader()
-        self._known: dict[tuple[Level, int, str], int] = {}
+        self._series: dict[tuple[bytes, ...], int] = {}
+        self._version = 0
 
     def put_all(self, places: Iterable[str]) -> int:
         """Add files in one transaction; says how many could be read. Raises `sqlite3.Error`, and nothing is in then."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._forget_if_changed()
             count = sum(map(self._put, places))
             self._connection.execute("COMMIT")
         except BaseException:  # an interrupt too: half a transaction must not stay open
-            self._known.clear()
+            self._series.clear()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
         return count
+
+    def _forget_if_changed(self) -> None:
+        """Numbers are known as long as nobody else writes: another process may have built all tables anew."""
+        [version] = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._series.clear()
+            self._version = version
 
     def _put(self, place: str) -> bool:
         try:
             kept = self._reader.read(f"{self._root}/{place}")
         except (OSError, DataError):  # gone by now, or no instance: there is nothing to find
             return False
-        parent = 0
-        for level in ORDER[:-1]:
-            parent = self._entity(level, parent, kept)
-        values = (parent, place, kept.meta.transfer_syntax, *kept.columns(Level.IMAGE))
+        branch = kept.branch
+        series = self._series.get(branch)
+        if series is None:
+            series = 0
+            for level in ORDER[:-1]:
+                series = self._entity(level, series, kept)
+            if len(self._series) >= _MOST_KNOWN:
+                self._series.clear()
+            self._series[branch] = series
+        values = (series, place, kept.meta.transfer_syntax, *kept.columns(Level.IMAGE))
         if not self._connection.execute(_INSERT_INSTANCE, values).rowcount:
-            self._replace_lost(kept.meta.sop_instance_uid, place, parent, kept.meta.transfer_syntax)
+            self._replace_lost(kept.meta.sop_instance_uid, place, values)
         return True
 
     def _entity(self, level: Level, parent: int, kept: KeptFile) -> int:
         """The number of the patient, study or series that a file belongs to."""
-        key = (level, parent, kept.unique(level))
-        found = self._known.get(key)
-        if found is not None:
-            return found
-        wanted = key[2:] if level is Level.PATIENT else (key[2], parent)
+        unique = kept.unique(level)
+        wanted = (unique,) if level is Level.PATIENT else (unique, parent)
         row = self._connection.execute(_SELECT[level], wanted).fetchone()
         if row is None:
             values = kept.columns(level) if level is Level.PATIENT else (parent, *kept.columns(level))
             row = (self._connection.execute(_INSERT[level], values).lastrowid,)
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        number = self._known[key] = int(row[0])
-        return number
+        return int(row[0])
 
-    def _replace_lost(self, uid: str, place: str, series: int, transfer_syntax: str) -> None:
-        """An instance that is known already: its place counts, unless there is nothing any more."""
-        select = "SELECT path FROM instance WHERE SOPInstanceUID = ?"
-        [known] = self._connection.execute(select, (uid,)).fetchone()
-        if known != place and not os.path.isfile(f"{self._root}/{known}"):  # noqa: PTH113 -- plain strings, as in `storage`
-            update = "UPDATE instance SET path = ?, series = ?, transfer_syntax = ? WHERE SOPInstanceUID = ?"
-            self._connection.execute(update, (place, series, transfer_syntax, uid))
+    def _replace_lost(self, uid: str, place: str, values: tuple[object, ...]) -> None:
+        """An instance that is known already: its place counts, unless there is nothing, or another file, any more."""
+        [known, series] = self._connection.execute(_SELECT_KNOWN, (uid,)).fetchone()
+        if known == place or not os.path.isfile(f"{self._root}/{known}"):  # noqa: PTH113 -- plain strings, as in `storage`
+            self._connection.execute(_UPDATE_INSTANCE, (*values, uid))
+            if series != values[0]:
+                _drop_empty(self._connection, {series})
+                self._series.clear()
+
+
+def drop_missing(connection: "sqlite3.Connection", root: str, sop_instance_uids: Iterable[str]) -> None:
+    """Take out instances whose files are gone, and what has none left above them; raises `sqlite3.Error`."""
+    left = iter(sop_instance_uids)
+    while batch := list(islice(left, BATCH)):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _drop_batch(connection, root, batch)
+            connection.execute("COMMIT")
+        finally:  # an interrupt too
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def _drop_batch(connection: "sqlite3.Connection", root: str, uids: list[str]) -> None:
+    emptied: set[int] = set()
+    for uid in uids:
+        row = connection.execute(_SELECT_KNOWN, (uid,)).fetchone()
+        if row is not None and not os.path.lexists(f"{root}/{row[0]}"):
+            connection.execute("DELETE FROM instance WHERE SOPInstanceUID = ?", (uid,))
+            emptied.add(row[1])
+    _drop_empty(connection, emptied)
+
+
+def _drop_empty(connection: "sqlite3.Connection", numbers: set[int]) -> None:
+    """Take out these series where they have no instance, and then what they were in."""
+    for level, below in reversed(list(pairwise(ORDER))):
+        table, child = TABLES[level], TABLES[below]
+        above = _PARENTS[level]
+        parents: set[int] = set()
+        for number in numbers:
+            if connection.execute(f"SELECT 1 FROM {child} WHERE {table} = ? LIMIT 1", (number,)).fetchone() is None:
+                if above is not None:
+                    row = connection.execute(f"SELECT {above} FROM {table} WHERE id = ?", (number,)).fetchone()
+                    parents.update(row or ())
+                connection.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
+        numbers = parents
 
 
 def all_places(root: str) -> Iterable[str]:

@@ -25,6 +25,7 @@ _LOOK_EVERY: Final = 0.05
 _FEW: Final = 20
 _RETRY_SECONDS: Final = 1.0
 _PATIENCE: Final = 60.0
+_ASK_EVERY: Final = 0.1
 
 
 class Indexing:
@@ -55,15 +56,23 @@ class Indexing:
         if not self._wake.is_set():
             self._wake.set()
 
-    def catch_up(self) -> None:
-        """Return when everything appended so far is in the database; raises `MachineError` where that does not go."""
+    def catch_up(self, unwanted: Callable[[], bool] | None = None) -> None:
+        """Return when everything appended so far is in the database, or nobody waits for that any more.
+
+        Raises `MachineError` where that does not go, and what `unwanted` raises.
+        """
         wanted = self._journal.appended
         if self._indexed >= wanted:
             return
-        with self._progress:
-            self._urgent.set()
-            self._wake.set()
-            self._progress.wait_for(lambda: self._indexed >= wanted or self._is_failing, _PATIENCE)
+        deadline = monotonic() + _PATIENCE
+        is_over = False
+        while not is_over and monotonic() < deadline:
+            if unwanted is not None and unwanted():
+                return
+            with self._progress:
+                self._urgent.set()
+                self._wake.set()
+                is_over = self._progress.wait_for(lambda: self._indexed >= wanted or self._is_failing, _ASK_EVERY)
         if self._indexed < wanted:
             msg = "the index does not take what was received"
             raise MachineError(msg)

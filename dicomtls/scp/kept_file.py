@@ -5,17 +5,18 @@ The head of the file is read, never the whole; its values are a peer's, and are 
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from dicomtls.association.query import Level
-from dicomtls.dataset import read_attributes, tags
+from dicomtls.dataset import EXPLICIT_VR_BE, read_attributes, tags
 from dicomtls.dataset.character_sets import CharacterSets, character_sets
 from dicomtls.dataset.file_meta import FileMeta, HeadTooShort
 from dicomtls.dataset.repeated import AttributeReader, FileMetaReader
 from dicomtls.dataset.value_representations import TEXT
 from dicomtls.errors import DataError
 from dicomtls.files import open_flags
-from dicomtls.scp.index_attributes import ATTRIBUTES, READ_TAGS, Attribute, folded
+from dicomtls.scp.index_attributes import ATTRIBUTES, ORDER, READ_TAGS, Attribute, folded
 from dicomtls.scp.patterns import fold_name
 from dicomtls.scp.spans import plain_date, plain_time
 
@@ -23,6 +24,7 @@ _HEADS: Final = (16 << 10, 256 << 10, 2 << 20)
 """Bytes of the head to look at: a few, and more as long as they do not suffice."""
 _LONGEST_VALUE: Final = 10_240
 _MOST_READERS: Final = 32
+_FLAGS: Final = open_flags("O_RDONLY", "O_CLOEXEC")
 
 
 class KeptFile(NamedTuple):
@@ -34,23 +36,29 @@ class KeptFile(NamedTuple):
     @property
     def sets(self) -> CharacterSets:
         """How its text is encoded."""
-        names = self.values.get(tags.SPECIFIC_CHARACTER_SET, b"").decode("ascii", "replace")
-        return character_sets(tuple(name.strip() for name in names.split("\\"))) if names else character_sets(())
+        return _sets(self.values.get(tags.SPECIFIC_CHARACTER_SET, b""))
+
+    @property
+    def branch(self) -> tuple[bytes, ...]:
+        """The unique keys above the instance, as they are encoded, and how: what is alike here is of one series."""
+        values = self.values
+        return tuple(values.get(tag, b"") for tag in _BRANCH)
 
     def unique(self, level: Level) -> str:
         """The value of a level's unique key."""
         if level is Level.IMAGE:
             return self.meta.sop_instance_uid
-        return _text(ATTRIBUTES[level][0], self.values, self.sets)
+        return self._text(ATTRIBUTES[level][0], self.sets)
 
     def columns(self, level: Level) -> tuple[str, ...]:
         """The texts of a level, in the order of `column_names`."""
-        sets = self.sets
+        sets, values = self.sets, self.values
         found: list[str] = []
-        for attribute in ATTRIBUTES[level]:
-            text = self._text(attribute, sets)
+        for attribute, is_folded in _COLUMNS[level]:
+            # What is not there is the most of it, and this is once for each instance.
+            text = self._text(attribute, sets) if attribute.tag in values or attribute.tag in _OF_META else ""
             found.append(text)
-            if folded(attribute):
+            if is_folded:
                 found.append(fold_name(text))
         return tuple(found)
 
@@ -59,7 +67,27 @@ class KeptFile(NamedTuple):
             return self.meta.sop_instance_uid
         if attribute.tag == tags.SOP_CLASS_UID:
             return self.meta.sop_class_uid
-        return _text(attribute, self.values, sets)
+        value = self.values.get(attribute.tag)
+        if not value:
+            return ""
+        if attribute.vr == "US":
+            is_big = self.meta.transfer_syntax == EXPLICIT_VR_BE
+            return str(int.from_bytes(value[:2], "big" if is_big else "little"))
+        return _text(attribute, value, sets)
+
+
+_BRANCH: Final = (tags.SPECIFIC_CHARACTER_SET, *(ATTRIBUTES[level][0].tag for level in ORDER[:-1]))
+_COLUMNS: Final = {
+    level: tuple((attribute, folded(attribute) is not None) for attribute in attributes)
+    for level, attributes in ATTRIBUTES.items()
+}
+_OF_META: Final = frozenset((tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID))
+
+
+@lru_cache(maxsize=64)
+def _sets(value: bytes) -> CharacterSets:
+    names = value[:_LONGEST_VALUE].decode("ascii", "replace")
+    return character_sets(tuple(name.strip() for name in names.split("\\"))) if names else character_sets(())
 
 
 def column_names(level: Level) -> tuple[str, ...]:
@@ -71,10 +99,7 @@ def column_names(level: Level) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _text(attribute: Attribute, values: Mapping[int, bytes], sets: CharacterSets) -> str:
-    value = values.get(attribute.tag)
-    if not value:
-        return ""
+def _text(attribute: Attribute, value: bytes, sets: CharacterSets) -> str:
     vr = attribute.vr
     text = sets.decode(value, is_name=vr == "PN") if vr in TEXT else _ascii(value)
     text = text[:_LONGEST_VALUE].replace("\0", "").strip()
@@ -99,7 +124,7 @@ class KeptFileReader:
 
     def read(self, path: str) -> KeptFile:
         """Read the head of a file; raises `DataError` where it is no instance, `OSError`."""
-        descriptor = os.open(path, open_flags("O_RDONLY", "O_CLOEXEC"))
+        descriptor = os.open(path, _FLAGS)
         try:
             return self._read(descriptor)
         finally:

@@ -11,6 +11,7 @@ from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.status import CANCEL, SUCCESS, StatusCategory, category
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, encode, layout_of
+from dicomtls.errors import AssociationAborted
 from dicomtls.scp.requests import Refused
 from dicomtls.scu.instances import Instance
 from dicomtls.scu.ledger import InstanceReport
@@ -27,7 +28,10 @@ _LONGEST_LIST: Final = 0xFFFE
 
 
 class RetrieveOutcome(NamedTuple):
-    """How a C-MOVE or C-GET ended; `reason` says why where not all was sent."""
+    """How a C-MOVE or C-GET ended; `reason` says why where not all was sent.
+
+    Of what failed, `missing` were in the index while their files were gone.
+    """
 
     operation: str
     destination: str | None
@@ -38,6 +42,7 @@ class RetrieveOutcome(NamedTuple):
     warning: int
     seconds: float
     reason: str | None
+    missing: int = 0
 
 
 class Operation:
@@ -48,6 +53,7 @@ class Operation:
 
     def __init__(self, association: Association, request: Message) -> None:
         self.is_cancelled = False
+        self.missing = 0
         self.reason: str | None = None
         self.comment: str | None = None
         self._association = association
@@ -111,6 +117,19 @@ class Operation:
             )
             self._owed.append((message.context.context_id, busy))
 
+    def listen(self) -> None:
+        """Take what has come from the requestor already; raises what ends the association."""
+        while self._association.has_input():
+            message = self._association.receive()
+            if message is None:
+                raise self.released()
+            self.hear(message)
+
+    def released(self) -> AssociationAborted:
+        """What it is where the requestor releases the association before its end."""
+        name = str(self._request.command.command_field).removesuffix("-RQ")
+        return AssociationAborted(f"the peer released the association in the middle of its {name}")
+
     def _pay(self) -> None:
         for context_id, response in self._owed:
             self._association.respond(context_id, response)
@@ -145,10 +164,11 @@ class Operation:
             self._warning,
             monotonic() - self._started,
             self.reason if status != SUCCESS else None,
+            self.missing,
         )
 
     def _final_status(self) -> int:
-        if self.is_cancelled and self.remaining:
+        if self.is_cancelled and (self.remaining or not self._total):
             return CANCEL
         if self._failed and not self._completed and not self._warning:
             return ALL_FAILED

@@ -24,7 +24,13 @@ def find_offer(index: Index | None, worklist: Worklist | None = None) -> Offer:
         sources[Model.WORKLIST] = worklist.find
 
     def make(scene: Scene) -> FindService:
-        return FindService(scene.association, scene.requests, sources, on_outcome=lambda one: _tell(scene.tell, one))
+        return FindService(
+            scene.association,
+            scene.requests,
+            sources,
+            on_outcome=lambda one: _tell(scene.tell, one),
+            interrupt=scene.interrupt,
+        )
 
     return Offer(
         command_field=CommandField.C_FIND_RQ,
@@ -56,7 +62,12 @@ def retrieve_offers(index: Index, destinations: Destinations) -> list[Offer]:
     """C-GET, C-MOVE to these destinations, and storage commitment, of what the index knows."""
 
     def get(scene: Scene) -> GetService:
-        return GetService(scene.association, index, on_outcome=lambda one: _tell_of_retrieval(scene.tell, one))
+        return GetService(
+            scene.association,
+            index,
+            on_outcome=lambda one: _tell_of_retrieval(scene.tell, one),
+            interrupt=scene.interrupt,
+        )
 
     def move(scene: Scene) -> MoveService:
         return MoveService(
@@ -91,6 +102,10 @@ def retrieve_offers(index: Index, destinations: Destinations) -> list[Offer]:
 
 
 def _tell_of_retrieval(tell: Tell, outcome: RetrieveOutcome) -> None:
+    if outcome.missing:
+        files = "1 file is" if outcome.missing == 1 else f"{outcome.missing} files are"
+        message = f"{files} gone that the index had, and left it; --reindex looks at all files anew"
+        tell("files-missing", message, Severity.WARNING, instances=outcome.missing)
     name = outcome.operation.removeprefix("C-").lower()
     facts = {
         "destination": outcome.destination,

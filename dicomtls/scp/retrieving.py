@@ -4,6 +4,8 @@ The files go out as they are: what was not negotiated in its transfer syntax is 
 """
 
 from collections.abc import Callable, Container
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from dicomtls.association.association import Association, Message
@@ -12,7 +14,6 @@ from dicomtls.association.outbox import FileShrank
 from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES
 from dicomtls.association.reasons import AbortReason, AbortSource
 from dicomtls.errors import (
-    AssociationAborted,
     DataError,
     DicomTLSError,
     Interrupted,
@@ -20,13 +21,14 @@ from dicomtls.errors import (
     RemoteProtocolError,
 )
 from dicomtls.scp.destinations import Destination, Destinations
-from dicomtls.scp.index import Index, KeptInstance, Query
-from dicomtls.scp.kept import KeptLedger, unseen
+from dicomtls.scp.index import Index, Query
+from dicomtls.scp.kept import KeptLedger
 from dicomtls.scp.operation import CANNOT_COUNT, Operation, RetrieveOutcome
 from dicomtls.scp.requests import Refused
 from dicomtls.scp.retrieve_request import read_query
+from dicomtls.scp.selection import Selection
 from dicomtls.scu.instances import Instance
-from dicomtls.scu.ledger import InstanceReport, StoreResult
+from dicomtls.scu.ledger import InstanceReport
 from dicomtls.scu.sender import Originator, Sender
 from dicomtls.scu.store import DEFAULT_MAX_OPERATIONS, StoreOptions, store
 from dicomtls.waiting import Interrupt
@@ -41,42 +43,53 @@ OnOutcome = Callable[[RetrieveOutcome], None]
 class GetService:
     """Answers C-GET requests: the sub-operations go over the same association."""
 
-    def __init__(self, association: Association, index: Index, *, on_outcome: OnOutcome) -> None:
+    def __init__(
+        self, association: Association, index: Index, *, on_outcome: OnOutcome, interrupt: Interrupt | None = None
+    ) -> None:
         self._association = association
         self._index = index
         self._on_outcome = on_outcome
+        self._interrupt = interrupt
 
     def run(self, message: Message) -> None:
         """Answer one request to its final response; raises what ends the association."""
         operation = Operation(self._association, message)
         try:
             query = read_query(self._association, message, GET_MODELS)
-            kept = _matches(self._index, query)
+            selection = _select(self._index, query, operation, self._interrupt)
         except Refused as refused:
             self._on_outcome(operation.refuse(refused))
             return
-        operation.begin(len(kept))
-        _Delivery(self._association, operation).run(kept)
+        operation.begin(len(selection))
+        delivery = _Delivery(self._association, operation, self._index, selection)
+        try:
+            delivery.run()
+        finally:
+            _drop_missing(self._index, delivery.ledger, operation)
         self._on_outcome(operation.finish())
 
 
 class _Delivery:
     """The sub-operations of a C-GET; observes what it sends."""
 
-    def __init__(self, association: Association, operation: Operation) -> None:
+    def __init__(
+        self, association: Association, operation: Operation, index: Index, selection: Selection
+    ) -> None:
         self._association = association
         self._operation = operation
-        self._ledger = KeptLedger(self, self._between)
+        self.ledger = KeptLedger(index, selection, self, self._between)
         self._sender = Sender(
             association,
-            self._ledger,
+            self.ledger,
             window=association.parameters.window or DEFAULT_MAX_OPERATIONS,
             contexts=_contexts(association),
             receive=self._receive,
         )
 
-    def run(self, kept: list[KeptInstance]) -> None:
-        self._ledger.open(unseen(kept))
+    def run(self) -> None:
+        self.ledger.open(self.ledger.kinds())
+        if self._operation.is_cancelled:
+            self.ledger.stop()
         try:
             self._sender.send_all()
         except FileShrank as error:  # half an instance is out, so the sender has aborted
@@ -110,9 +123,8 @@ class _Delivery:
                 raise RemoteProtocolError(msg)
             self._operation.hear(message)
             if self._operation.is_cancelled:
-                self._ledger.stop()
-        msg = "the peer released the association in the middle of its C-GET"
-        raise AssociationAborted(msg)
+                self.ledger.stop()
+        raise self._operation.released()
 
 
 def _contexts(association: Association) -> dict[tuple[str, str], int]:
@@ -148,13 +160,18 @@ class MoveService:
         try:
             query = read_query(self._association, message, MOVE_MODELS)
             destination = self._destination(message)
-            kept = _matches(self._index, query)
+            selection = _select(self._index, query, operation, self._interrupt)
         except Refused as refused:
             self._on_outcome(operation.refuse(refused))
             return
-        operation.begin(len(kept))
-        if kept:
-            self._send(message, operation, destination, kept)
+        operation.begin(len(selection))
+        if selection and not operation.is_cancelled:
+            transfer = _Transfer(operation, self._index, selection)
+            try:
+                self._send(message, operation, destination, transfer)
+            finally:
+                _drop_missing(self._index, transfer.ledger, operation)
+                del transfer.ledger  # which refers to it: the association is not to wait for the garbage collection
         self._on_outcome(operation.finish())
 
     def _destination(self, message: Message) -> Destination:
@@ -163,22 +180,21 @@ class MoveService:
             raise Refused(DESTINATION_UNKNOWN, "the move destination is not known here")
         return destination
 
-    def _send(self, message: Message, operation: Operation, destination: Destination, kept: list[KeptInstance]) -> None:
+    def _send(
+        self, message: Message, operation: Operation, destination: Destination, transfer: "_Transfer"
+    ) -> None:
         parameters = self._association.parameters
         originator = Originator(parameters.calling_ae_title, message.command.message_id or 0)
-        transfer = _Transfer(self._association, operation)
-        instances = unseen(kept)
+        ledger, kinds = transfer.ledger, transfer.ledger.kinds()
         try:
             requestor = self._destinations.requestor(destination, parameters.called_ae_title, self._interrupt)
         except DicomTLSError as error:  # a certificate that cannot be read any more
-            result = StoreResult(error=error)
-            for instance in instances:
-                report = InstanceReport(instance.path, instance.sop_instance_uid, None, error.message, error.code)
-                operation.count(instance, report)
+            ledger.open(kinds)
+            ledger.broken(error)
+            ledger.close()
+            result = ledger.result
         else:
-            options = StoreOptions(originator=originator)
-            result = store(requestor, instances, options, observer=transfer, ledger=transfer.ledger)
-        del transfer.ledger  # which refers to it: the association is not to wait for the garbage collection
+            result = store(requestor, kinds, StoreOptions(originator=originator), observer=transfer, ledger=ledger)
         if transfer.broken is not None:
             raise transfer.broken
         if isinstance(result.error, Interrupted):
@@ -192,10 +208,9 @@ class MoveService:
 class _Transfer:
     """Observes the sub-operations of a C-MOVE; between two of them it speaks with the requestor, and listens."""
 
-    def __init__(self, association: Association, operation: Operation) -> None:
+    def __init__(self, operation: Operation, index: Index, selection: Selection) -> None:
         self.broken: DicomTLSError | None = None
-        self.ledger = KeptLedger(self)
-        self._association = association
+        self.ledger = KeptLedger(index, selection, self)
         self._operation = operation
 
     def sending(self, octets: int) -> None:  # noqa: ARG002 -- what an observer is told
@@ -212,12 +227,7 @@ class _Transfer:
         if self.broken is not None:
             return
         try:
-            while self._association.has_input():
-                message = self._association.receive()
-                if message is None:
-                    msg = "the peer released the association in the middle of its C-MOVE"
-                    raise AssociationAborted(msg)
-                self._operation.hear(message)
+            self._operation.listen()
             if self._operation.is_pending_due:
                 self._operation.tell()
         except DicomTLSError as error:
@@ -226,8 +236,24 @@ class _Transfer:
             self.ledger.stop()
 
 
-def _matches(index: Index, query: Query) -> list[KeptInstance]:
+def _select(index: Index, query: Query, operation: Operation, interrupt: Interrupt | None) -> Selection:
+    """What is to be sent; nobody waits for the end of that who does not want it any more."""
+
+    def unwanted() -> bool:
+        if interrupt is not None:
+            interrupt.check()
+        operation.listen()
+        return operation.is_cancelled
+
     try:
-        return list(index.instances(query))
+        return Selection(index.instances(replace(query, unwanted=unwanted)))
     except (MachineError, DataError) as error:
         raise Refused(CANNOT_COUNT, error.message) from error
+
+
+def _drop_missing(index: Index, ledger: KeptLedger, operation: Operation) -> None:
+    """What could not be sent because it is not there is not to be found any more either."""
+    operation.missing = len(ledger.missing)
+    if ledger.missing:
+        with suppress(MachineError):  # the next one to miss them tries it again
+            index.drop_missing(ledger.missing)

@@ -1,6 +1,7 @@
 """The index in SQLite, one hidden file beside the instances; made, migrated and mended from them by itself."""
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -14,15 +15,19 @@ from dicomtls.scp import index_schema
 from dicomtls.scp.events import Event, Listener, Severity
 from dicomtls.scp.index import KeptInstance, Query
 from dicomtls.scp.index_plan import Plan
-from dicomtls.scp.index_writer import BATCH, IndexWriter, all_places
+from dicomtls.scp.index_writer import BATCH, IndexWriter, all_places, drop_missing
 from dicomtls.scp.indexing import Indexing
 from dicomtls.scp.journal import Journal, replay_abandoned
+from dicomtls.scp.patience import watched
 from dicomtls.scp.storage import StoredInstance
 
 if TYPE_CHECKING:
     import sqlite3
 
-_HAS: Final = "SELECT 1 FROM instance WHERE SOPInstanceUID = ?"
+_LOOK_UP: Final = (
+    "SELECT path, SOPClassUID, SOPInstanceUID, transfer_syntax FROM instance"
+    " WHERE SOPInstanceUID IN (SELECT value FROM json_each(?))"
+)
 
 
 class SQLiteIndex:
@@ -62,19 +67,31 @@ class SQLiteIndex:
         Raises `MachineError`.
         """
         plan = Plan(query)
-        for row in self._rows(plan):
+        for row in self._rows(plan, query.unwanted):
             yield plan.identifier(row)
 
     def instances(self, query: Query) -> Iterator[KeptInstance]:
         """Yield all instances below the matches, in the order in which they came; raises `MachineError`."""
-        for row in self._rows(Plan(query, for_instances=True)):
-            path, *others = row[-4:]
-            yield KeptInstance(f"{self._root}/{path}", *others)
+        for row in self._rows(Plan(query, for_instances=True), query.unwanted):
+            yield self._kept(*row[-4:])
 
-    def has(self, sop_instance_uid: str) -> bool:
-        """Whether an instance is kept; raises `MachineError`."""
+    def look_up(self, sop_instance_uids: Sequence[str]) -> Iterator[KeptInstance]:
+        """Yield those that are known; nothing is waited for: a retrieval asks while others send. `MachineError`."""
         with self._reading() as connection:
-            return connection.execute(_HAS, (sop_instance_uid,)).fetchone() is not None
+            rows = connection.execute(_LOOK_UP, (json.dumps(sop_instance_uids),)).fetchall()
+        for row in rows:
+            yield self._kept(*row)
+
+    def drop_missing(self, sop_instance_uids: Sequence[str]) -> None:
+        """Forget these instances as far as their files are gone, and what has none any more; raises `MachineError`.
+
+        What is received meanwhile is not lost: its file is there before its line is read.
+        """
+        with self._machine_errors(), closing(index_schema.open_database(self.path, durable=self._durable)) as connection:
+            drop_missing(connection, self._root, sop_instance_uids)
+
+    def _kept(self, path: str, *others: str) -> KeptInstance:
+        return KeptInstance(f"{self._root}/{path}", *others)
 
     def close(self) -> None:
         """Bring in what the journal has, and close the files."""
@@ -82,15 +99,16 @@ class SQLiteIndex:
         self._journal.close()
         self._connection.close()
 
-    def _rows(self, plan: Plan) -> "Iterator[sqlite3.Row]":
-        with self._reading() as connection:
+    def _rows(self, plan: Plan, unwanted: Callable[[], bool] | None) -> "Iterator[sqlite3.Row]":
+        """The rows of a plan, to their end, or until nobody wants them any more."""
+        self._indexing.catch_up(unwanted)
+        with self._reading() as connection, watched(connection, unwanted):
             yield from plan.rows(connection)
 
     @contextmanager
     def _reading(self) -> "Iterator[sqlite3.Connection]":
         import sqlite3
 
-        self._indexing.catch_up()
         with self._machine_errors():
             try:
                 with closing(index_schema.open_reader(self.path)) as connection:

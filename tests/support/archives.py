@@ -98,9 +98,14 @@ class MemoryIndex:
             if all(keys[tag] in values for tag, values in wanted.items()):
                 yield kept
 
-    def has(self, sop_instance_uid: str) -> bool:
-        """Whether it is there."""
-        return any(kept.sop_instance_uid == sop_instance_uid for kept, _ in self.rows)
+    def look_up(self, sop_instance_uids: Sequence[str]) -> Iterator[KeptInstance]:
+        """Those that are there."""
+        return (kept for kept, _ in list(self.rows) if kept.sop_instance_uid in sop_instance_uids)
+
+    def drop_missing(self, sop_instance_uids: Sequence[str]) -> None:
+        """Without those whose files are gone."""
+        gone = {uid for uid in sop_instance_uids if not any(Path(one.path).exists() for one in self.look_up([uid]))}
+        self.rows = [(kept, keys) for kept, keys in self.rows if kept.sop_instance_uid not in gone]
 
 
 @dataclass
