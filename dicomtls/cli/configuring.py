@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from typer._click.core import Context
 
 _OPTION: Final = "config"
-_PEER, _PEERS = "peer", "peers"
+_PEER = "peer"
+_SEVERAL: Final = ("peers", "targets")
+"""Arguments that take several peers."""
 _FOR_SCRIPTS: Final = frozenset({"json", "quiet", "verbose"})
 _NOT_SET_THERE: Final = frozenset({"from_environment", "configuration"})
 
@@ -47,22 +49,25 @@ def configure(command: TyperCommand, context: "Context", arguments: list[str]) -
     path = find_file(Path(given) if isinstance(given, str) else None)
     configuration = load(path, known_keys()) if path is not None else Configuration()
     context.meta[CONFIGURATION] = configuration
-    name = _only_peer(values, configuration)
+    name = _only_peer(values, configuration, str(command.name))
     settings = _settings(configuration, name)
     if settings:
         context.default_map = _as_parameters(command, settings)
 
 
-def _only_peer(values: Mapping[str, object], configuration: Configuration) -> str | None:
+def _only_peer(values: Mapping[str, object], configuration: Configuration, command: str) -> str | None:
     """Who is called; None for several, who then must not have settings of their own."""
-    named = values.get(_PEERS)
-    names = [*named] if isinstance(named, tuple | list) else [values.get(_PEER)]
+    argument = next((name for name in _SEVERAL if name in values), _PEER)
+    named = values.get(argument)
+    names = [*named] if isinstance(named, tuple | list) else [named]
     if len(names) == 1:
         return str(names[0]) if names[0] else None
     own = [str(name) for name in names if str(name) in configuration.peers and configuration.peers[str(name)].settings]
     if own:
         msg = f"{own[0]} has settings of its own in {configuration.path}, and is not the only peer"
-        raise UsageError(msg, hints=(f"one after the other: dicomtls peers check {' '.join(map(str, names))}",))
+        others = f"dicomtls peers check {' '.join(map(str, names))}"
+        alone = f"name it alone: dicomtls {command} {own[0]}"
+        raise UsageError(msg, hints=(f"one after the other: {others}" if argument == "peers" else alone,))
     return None
 
 

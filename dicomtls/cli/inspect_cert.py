@@ -9,6 +9,7 @@ from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.inspect_cert_target import Inspector
 from dicomtls.cli.options import OutputOptions
+from dicomtls.cli.options.peer import KnownPeers, peer_names
 from dicomtls.cli.options.tls_shared import CA, CRL, PANEL, PassphraseEnv, PassphraseFile, ProfileName
 from dicomtls.cli.options.values import path_option, seconds, whole_number
 from dicomtls.cli.passphrase import passphrase_source
@@ -27,18 +28,24 @@ _Purpose: TypeAlias = Literal["server", "client"]
 def inspect_cert(
     targets: Annotated[
         tuple[str, ...],
-        typer.Argument(metavar="TARGET", help="file or folder of certificates and keys, else a peer: HOST[:PORT]"),
+        typer.Argument(
+            metavar="TARGET",
+            help="file or folder of certificates and keys, else a peer: HOST[:PORT] or a name of dicomtls.toml",
+            autocompletion=peer_names,
+        ),
     ],
     *,
     ca: CA = (),
     host: Annotated[
-        str | None, option("--host", metavar="NAME", panel=PANEL, help="name that the leaf must have; a peer's: HOST")
+        str | None,
+        option("--host", metavar="NAME", panel=PANEL, help="name that the leaf must have (default: HOST of a peer)"),
     ] = None,
-    key: Annotated[
+    leaf_key: Annotated[  # not the `key` of a configuration, which is ours
         Path | None, path_option("--key", panel=PANEL, help="private key that must belong to the leaf")
     ] = None,
     purpose: Annotated[
-        _Purpose | None, option("--purpose", metavar="ROLE", panel=PANEL, help="server or client; a peer's: server")
+        _Purpose | None,
+        option("--purpose", metavar="ROLE", panel=PANEL, help="server or client (default: server for a peer)"),
     ] = None,
     crl: CRL = (),
     profile: ProfileName = "bcp195",
@@ -52,6 +59,7 @@ def inspect_cert(
     connect_timeout: Annotated[
         float, option("--connect-timeout", metavar="S", parser=seconds, help="seconds for name, TCP and TLS")
     ] = 10.0,
+    known: KnownPeers,
     output: OutputOptions,
 ) -> int:
     """Say what is in a file of certificates, or in a peer's chain, and whether a handshake would take it.
@@ -69,5 +77,7 @@ def inspect_cert(
         out.warning(f"--profile {chosen.name} is retired: {chosen.title}")
     source = passphrase_source(passphrase_file, passphrase_env)
     settings = TLSSettings(ca=ca, crl=crl, profile=profile, passphrase=source)
-    inspector = Inspector(out, settings, host, purpose, key, min_days, save, force=force, timeout=connect_timeout)
+    inspector = Inspector(
+        out, settings, known, host, purpose, leaf_key, min_days, save, force=force, timeout=connect_timeout
+    )
     return inspector.run(targets)

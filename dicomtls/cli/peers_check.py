@@ -18,7 +18,7 @@ _EXAMPLES = ("dicomtls peers check", "dicomtls peers check pacs ct1 --json")
 def check(
     names: Annotated[
         tuple[str, ...],
-        typer.Argument(metavar="NAME", help="peers of the configuration; all", autocompletion=peer_names),
+        typer.Argument(metavar="NAME", help="peers of the configuration (default: all)", autocompletion=peer_names),
     ] = (),
     *,
     configuration: ConfigurationOptions,

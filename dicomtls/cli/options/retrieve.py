@@ -117,7 +117,12 @@ class ReceiverOptions:
     ] = None
     listen: Annotated[
         str | None,
-        option("--listen", metavar="[HOST:]PORT", panel=_RECEIVER, help="where to; any free port by default"),
+        option(
+            "--listen",
+            metavar="[HOST:]PORT",
+            panel=_RECEIVER,
+            help="where our receiver listens (default: any free port)",
+        ),
     ] = None
     client_auth: Annotated[
         Literal["required", "optional", "none"],
