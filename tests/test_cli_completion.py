@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from dicomtls.certificates.building import KeyType, Purpose
+from dicomtls.certificates.record import REASONS as RECORDED
 from dicomtls.cli.app import COMMANDS
 from dicomtls.cli.completion import answer
-from dicomtls.cli.options.certgen import KEY_TYPES, PURPOSES
+from dicomtls.cli.options.certgen import KEY_TYPES, PURPOSES, REASONS
 from dicomtls.errors import UsageError
 from tests.support.cli import dicomtls_command, dicomtls_environment
 
@@ -101,6 +102,7 @@ def test_unknown_instruction_is_refused(instruction: str) -> None:
 def test_names_are_those_that_the_library_knows() -> None:
     """They are written down twice, since reading them from there takes longer than a TAB may."""
     assert tuple(KeyType) == KEY_TYPES
+    assert tuple(RECORDED) == REASONS
     assert tuple(Purpose) == PURPOSES
 
 

@@ -40,7 +40,8 @@ def config_option() -> TyperOption:
 
 def configure(command: TyperCommand, context: "Context", arguments: list[str]) -> None:
     """Let the configuration set what the command line and the environment leave open; raises `UsageError`."""
-    if not any(parameter.name == _OPTION for parameter in command.params):
+    # The commands of `peers` have such an option too, and read the file themselves: one of them makes it.
+    if not any(parameter.name == _OPTION and not parameter.expose_value for parameter in command.params):
         return
     values = _first_look(command, context, arguments)
     if values.get("help") or values.get("version"):  # a broken file must not stand in the way of them
@@ -52,7 +53,7 @@ def configure(command: TyperCommand, context: "Context", arguments: list[str]) -
     name = _only_peer(values, configuration, str(command.name))
     settings = _settings(configuration, name)
     if settings:
-        context.default_map = _as_parameters(command, settings)
+        context.default_map = _as_parameters(command, settings, path)
 
 
 def _only_peer(values: Mapping[str, object], configuration: Configuration, command: str) -> str | None:
@@ -103,8 +104,22 @@ def _first_look(command: TyperCommand, context: "Context", arguments: list[str])
     return values
 
 
-def _as_parameters(command: TyperCommand, settings: Mapping[str, object]) -> dict[str, object]:
-    """The settings by the names of the command's parameters; one value of many is a list of one."""
-    many = {parameter.name for parameter in command.params if getattr(parameter, "multiple", False)}
+def _as_parameters(command: TyperCommand, settings: Mapping[str, object], path: Path | None) -> dict[str, object]:
+    """The settings by the names of the command's parameters; one value of many is a list of one.
+
+    Raises `UsageError` for what a command line could not say either.
+    """
     named = {key.replace("-", "_"): value for key, value in settings.items()}
-    return {name: [value] if name in many and isinstance(value, str) else value for name, value in named.items()}
+    options = [one for one in command.params if isinstance(one, TyperOption) and one.name in named]
+    return {str(one.name): _as_given(one, named[str(one.name)], path) for one in options}
+
+
+def _as_given(option: TyperOption, value: object, path: Path | None) -> object:
+    key = max(option.opts, key=len).removeprefix("--")
+    if isinstance(value, list) and not option.multiple:
+        msg = f"{path}: {key} takes one value, not a list of {len(value)}"
+        raise UsageError(msg, hints=(f'write it without brackets: {key} = "..."',))
+    if isinstance(value, bool) and not option.is_flag and not option.count:
+        msg = f"{path}: {key} takes a value, not {str(value).lower()}"
+        raise UsageError(msg, hints=(f'write {key} = "...", or leave the line out',))
+    return [value] if option.multiple and isinstance(value, str) else value

@@ -66,6 +66,9 @@ def inspect_cert(
 
     Without --ca the chain is not checked, and that is said: nothing is held against a private CA.
     """
+    if host == "":  # as from an unset variable in a script, whose name would then not be checked
+        msg = "--host is empty"
+        raise UsageError(msg, hints=("give the name that the certificate must have, or leave out --host",))
     if passphrase_file is not None and passphrase_env is not None:
         msg = "--passphrase-file and --passphrase-env contradict each other"
         raise UsageError(msg, hints=("give one of them",))

@@ -19,6 +19,16 @@ _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 KEY_TYPES: Final = ("rsa:2048", "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519")
 """Those of `certificates.building.KeyType`, without importing cryptography when a shell completes."""
+REASONS: Final = (
+    "unspecified",
+    "keyCompromise",
+    "cACompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "privilegeWithdrawn",
+)
+"""Those of `certificates.record.REASONS`, for the same reason."""
 PURPOSES: Final = ("both", "server", "client")
 
 KEY_TYPES_IN_WORDS: Final = f"{', '.join(KEY_TYPES[:-1])} or {KEY_TYPES[-1]}"
