@@ -107,7 +107,15 @@ def test_names_are_those_that_the_library_knows() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["dicomtls ec", "dicomtls echo --", "dicomtls certgen pki --key-type ", "dicomtls echo "]
+    "words",
+    [
+        "dicomtls ec",
+        "dicomtls echo --",
+        "dicomtls certgen pki --key-type ",
+        "dicomtls echo ",
+        "dicomtls find x -k Patient",
+        "dicomtls peers forget ",
+    ],
 )
 def test_answer_takes_little_time(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """0.15 s at most. Time of a processor, and the best of several: what else this machine does is not counted."""

@@ -9,9 +9,9 @@ from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.inspect_cert_target import Inspector
 from dicomtls.cli.options import OutputOptions
-from dicomtls.cli.options.peer import KnownPeers, peer_names
+from dicomtls.cli.options.peer import KnownPeers
 from dicomtls.cli.options.tls_shared import CA, CRL, PANEL, PassphraseEnv, PassphraseFile, ProfileName
-from dicomtls.cli.options.values import path_option, seconds, whole_number
+from dicomtls.cli.options.values import name, path_option, seconds, whole_number
 from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import UsageError
 
@@ -22,6 +22,16 @@ _EXAMPLES = (
 )
 
 _Purpose: TypeAlias = Literal["server", "client"]
+_Host: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--host",
+        metavar="NAME",
+        panel=PANEL,
+        parser=name,
+        help="name that the leaf must have (default: HOST of a peer)",
+    ),
+]
 
 
 @command(examples=_EXAMPLES)
@@ -31,15 +41,11 @@ def inspect_cert(
         typer.Argument(
             metavar="TARGET",
             help="file or folder of certificates and keys, else a peer: HOST[:PORT] or a name of dicomtls.toml",
-            autocompletion=peer_names,
         ),
     ],
     *,
     ca: CA = (),
-    host: Annotated[
-        str | None,
-        option("--host", metavar="NAME", panel=PANEL, help="name that the leaf must have (default: HOST of a peer)"),
-    ] = None,
+    host: _Host = None,
     leaf_key: Annotated[  # not the `key` of a configuration, which is ours
         Path | None, path_option("--key", panel=PANEL, help="private key that must belong to the leaf")
     ] = None,
@@ -66,9 +72,6 @@ def inspect_cert(
 
     Without --ca the chain is not checked, and that is said: nothing is held against a private CA.
     """
-    if host == "":  # as from an unset variable in a script, whose name would then not be checked
-        msg = "--host is empty"
-        raise UsageError(msg, hints=("give the name that the certificate must have, or leave out --host",))
     if passphrase_file is not None and passphrase_env is not None:
         msg = "--passphrase-file and --passphrase-env contradict each other"
         raise UsageError(msg, hints=("give one of them",))
