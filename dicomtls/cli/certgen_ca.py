@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
@@ -19,6 +19,17 @@ _EXAMPLES = (
 )
 
 
+_Days: TypeAlias = Annotated[
+    int | None,
+    option(
+        "--days",
+        metavar="N",
+        parser=whole_number(1),
+        help="days that it is valid (default: 3652, or what its CA has left)",
+    ),
+]
+
+
 @command(examples=_EXAMPLES)
 def ca(
     *,
@@ -27,15 +38,7 @@ def ca(
     key: NewKeyOptions,
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    days: Annotated[
-        int | None,
-        option(
-            "--days",
-            metavar="N",
-            parser=whole_number(1),
-            help="days that it is valid (default: 3652, or what its CA has left)",
-        ),
-    ] = None,
+    days: _Days = None,
     path_length: Annotated[
         int, option("--path-length", metavar="N", parser=whole_number(0, 9), help="how many levels of CAs below it")
     ] = 0,
