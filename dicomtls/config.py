@@ -164,8 +164,13 @@ class _Reader:
     def _one(self, key: str, text: str) -> str:
         if key not in PATHS:
             return text
+        if not text:
+            self._refuse(f"{key} is an empty path", ("leave the line out, or name a file",))
         # A path that begins with ~ is the user's, as in a shell; everything else relative to this file.
-        return str(self._path.parent / Path(text).expanduser())
+        try:
+            return str(self._path.parent / Path(text).expanduser())
+        except RuntimeError:  # the system knows no such user
+            self._refuse(f"{key} is in the home of nobody: {text!r}", ("write the whole path",))
 
     def _unknown(self, key: str, known: Iterable[str], what: str) -> NoReturn:
         from difflib import get_close_matches  # only on the way to an error

@@ -19,6 +19,7 @@ from dicomtls.errors import MachineError, UsageError
 _LOCK_SECONDS = 10.0
 _LOCK_PAUSE = 0.05
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_A_FILE = frozenset({errno.EEXIST, errno.ENOTDIR})
 _PRIVATE_MODE = 0o600
 _PUBLIC_MODE = 0o666  # less the process's umask
 _LINKS_LINKS = os.link in os.supports_follow_symlinks  # Windows cannot be told
@@ -48,6 +49,7 @@ def machine_error(error: OSError, path: Path | str) -> MachineError:
     return MachineError(
         f"cannot write {path}: {reason}",
         code="disk-full" if error.errno in _DISK_FULL else "no-permission",
+        hints=("there is a file where a folder should be: choose another name",) if error.errno in _A_FILE else (),
         evidence={"path": str(path), "errno": errno.errorcode.get(error.errno or 0, "unknown")},
     )
 

@@ -58,7 +58,7 @@ def parse_address(text: str, *, default_port: int) -> tuple[str, int]:
         host, colon, port_text = text.partition(":")
         has_port = bool(colon)
     if not host or any(character.isspace() or not character.isprintable() for character in host):
-        msg = f"no host in {text!r}"
+        msg = f"no host in {text!r}" if not host else f"not a host: {host.encode(errors='backslashreplace').decode()}"
         raise UsageError(msg, hints=("a peer is written [AET@]HOST[:PORT]",))
     return host, parse_port(port_text) if has_port else default_port
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.support.cli import dicomtls_environment
+from tests.support.commands import command_paths
 
 SCRIPT = """
 import json, sys
@@ -15,6 +16,7 @@ status = main({arguments!r})
 print(json.dumps([status, sorted(sys.modules)]), file=sys.stderr)
 """
 HEAVY = {"rich", "cryptography", "pydicom", "pynetdicom", "sqlite3", "ssl"}
+MOST_OF_OURS = 40
 
 
 def modules_after(*arguments: str) -> set[str]:
@@ -59,3 +61,11 @@ def test_help_of_a_nested_command_imports_no_cryptography() -> None:
     modules = modules_after("certgen", "pki", "--help")
     assert "dicomtls.cli.certgen_pki" in modules
     assert modules.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("path", command_paths(), ids=lambda path: " ".join(path) or "dicomtls")
+def test_help_of_every_command_imports_little(path: tuple[str, ...]) -> None:
+    """What a page takes to come is what it imports: half of it is Python's own and Typer's, all the rest is here."""
+    modules = modules_after(*path, "--help")
+    assert modules.isdisjoint(HEAVY)
+    assert len({name for name in modules if name.startswith("dicomtls")}) < MOST_OF_OURS

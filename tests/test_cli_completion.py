@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from dicomtls.certificates.building import KeyType, Purpose
+from dicomtls.certificates.record import REASONS as RECORDED
 from dicomtls.cli.app import COMMANDS
 from dicomtls.cli.completion import answer
-from dicomtls.cli.options.certgen import KEY_TYPES, PURPOSES
+from dicomtls.cli.options.certgen import KEY_TYPES, PURPOSES, REASONS
 from dicomtls.errors import UsageError
 from tests.support.cli import dicomtls_command, dicomtls_environment
 
@@ -101,11 +102,20 @@ def test_unknown_instruction_is_refused(instruction: str) -> None:
 def test_names_are_those_that_the_library_knows() -> None:
     """They are written down twice, since reading them from there takes longer than a TAB may."""
     assert tuple(KeyType) == KEY_TYPES
+    assert tuple(RECORDED) == REASONS
     assert tuple(Purpose) == PURPOSES
 
 
 @pytest.mark.parametrize(
-    "words", ["dicomtls ec", "dicomtls echo --", "dicomtls certgen pki --key-type ", "dicomtls echo "]
+    "words",
+    [
+        "dicomtls ec",
+        "dicomtls echo --",
+        "dicomtls certgen pki --key-type ",
+        "dicomtls echo ",
+        "dicomtls find x -k Patient",
+        "dicomtls peers forget ",
+    ],
 )
 def test_answer_takes_little_time(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """0.15 s at most. Time of a processor, and the best of several: what else this machine does is not counted."""

@@ -108,6 +108,43 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
     assert "cannot read the configuration" in missing.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "error", "hint"),
+    [
+        ('connect-timeout = "soon"', "connect-timeout: 'soon' is not a number of seconds", "'dicomtls echo --help'"),
+        ('no-tls = "perhaps"', "no-tls: 'perhaps' is neither true nor false", "'dicomtls echo --help'"),
+        ("verbose = 1.5", "verbose: '1.5' is not a whole number", "'dicomtls echo --help'"),
+        ("ca = true", "ca takes a value, not true", 'write ca = "..."'),
+        ("calling-aet = false", "calling-aet takes a value, not false", "leave the line out"),
+        (
+            'profile = ["a", "b"]',
+            "profile takes one value, not a list of 2",
+            'write it without brackets: profile = "..."',
+        ),
+        ('no-tls = ["true"]', "no-tls takes one value, not a list of 1", "without brackets"),
+    ],
+)
+def test_value_that_an_option_does_not_take_is_told_with_its_file(
+    tmp_path: Path, line: str, error: str, hint: str
+) -> None:
+    """Nobody typed the option: the file and the key are what to look at."""
+    path = tmp_path / "dicomtls.toml"
+    path.write_text(f"[defaults]\n{line}\n")
+    document, result = asked("localhost:1", "--config", path)
+    assert result.exit_status == 2
+    assert document["error"]["code"] == "configuration"
+    assert document["error"]["message"].startswith(f"{path}: {error}")
+    assert hint in document["error"]["hints"][0]
+
+
+def test_what_a_value_may_be_is_taken(tmp_path: Path) -> None:
+    """The negative twin: true for a flag, a number or text for a number, one value of many."""
+    path = tmp_path / "dicomtls.toml"
+    path.write_text('[defaults]\nno-tls = true\nverbose = 1\nconnect-timeout = 5\nmax-pdu = "16384"\n')
+    _, result = asked("localhost:1", "--config", path)
+    assert result.exit_status == 3, result.stderr
+
+
 def test_help_and_other_commands_need_no_configuration(tmp_path: Path) -> None:
     """A broken file does not stand in the way of them."""
     (tmp_path / "dicomtls.toml").write_text("broken [")

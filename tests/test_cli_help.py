@@ -3,26 +3,15 @@
 import re
 
 import pytest
-import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperOption
 
-from dicomtls.cli.app import COMMANDS, main
-from dicomtls.cli.certgen import certgen
+from dicomtls.cli.app import main
+from dicomtls.errors import ExitStatus
+from tests.support.commands import command_at, command_paths
 
-EXAMPLE = re.compile(r"^  dicomtls ", re.MULTILINE)
+EXAMPLE = re.compile(r"^  (?:find .* \| )?dicomtls ", re.MULTILINE)
 
-
-PATHS = [(), *((name,) for name in COMMANDS.entries), *(("certgen", name) for name in certgen.entries)]
-
-
-def command_at(path: tuple[str, ...]) -> TyperCommand | TyperGroup:
-    """The command or group that `path` leads to."""
-    found: object = COMMANDS
-    for name in path:
-        assert isinstance(found, TyperGroup)
-        found = found.get_command(typer.Context(found), name)
-    assert isinstance(found, TyperCommand | TyperGroup)
-    return found
+PATHS = command_paths()
 
 
 @pytest.fixture(params=PATHS, ids=lambda path: " ".join(path) or "dicomtls")
@@ -70,6 +59,23 @@ def test_every_option_is_on_the_page_with_a_text(path: tuple[str, ...], page: st
         names = parameter.opts if isinstance(parameter, TyperOption) else [str(parameter.metavar)]
         for name in names:
             assert name in page
+
+
+def test_every_kind_of_command_is_among_them() -> None:
+    """The instrument itself: the program, its commands, and those of both groups."""
+    assert {(), ("echo",), ("certgen", "renew"), ("peers",), ("peers", "forget")} <= set(PATHS)
+    assert len(PATHS) == len(set(PATHS)) > 25
+
+
+def test_exit_statuses_can_be_found(page: str, path: tuple[str, ...]) -> None:
+    """The program's own page has all of them, each command's says where they are."""
+    if path == ():
+        text = " ".join(page.partition("Exit status: ")[2].partition("\n\n")[0].split())
+        assert [int(number) for number in re.findall(r"(?:^|; )(\d+) ", text)] == list(ExitStatus)
+    else:
+        assert "' explains one command" in page or "'dicomtls --help' lists the exit statuses." in " ".join(
+            page.split()
+        )
 
 
 def test_every_option_has_its_environment_variable(path: tuple[str, ...]) -> None:

@@ -60,6 +60,13 @@ def test_key_must_belong_to_the_certificate(pki: PKI, capsys: pytest.CaptureFixt
     assert document(capsys, pki.server.combined)[2] == []
 
 
+def test_empty_host_is_not_no_host(pki: PKI) -> None:
+    """As from an unset variable of a script: the name would not be checked, and nobody would know."""
+    ended = run_dicomtls("inspect-cert", pki.server.cert, "--host", "")
+    assert (ended.exit_status, ended.stdout) == (2, "")
+    assert "error: --host: the name is empty\n" in ended.stderr
+
+
 def test_days_that_are_too_few_exit_1(pki: PKI, capsys: pytest.CaptureFixture[str]) -> None:
     """The threshold itself is enough."""
     _, written, _ = document(capsys, pki.server.cert)

@@ -10,7 +10,7 @@ import pytest
 from dicomtls.certificates.load import load_certificates
 from dicomtls.cli.app import main
 from tests.support.chains import issue
-from tests.support.cli import Running, serving
+from tests.support.cli import Running, run_dicomtls, serving
 from tests.support.faults import crl
 from tests.support.pki import PKI
 
@@ -48,6 +48,27 @@ def test_peer_is_judged_by_its_name_and_its_issuer(
     assert "[name-mismatch]" in capsys.readouterr().out
     assert main(["inspect-cert", target, "--ca", str(pki.other_ca)]) == 1
     assert "[incomplete-chain]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [("", None), ('ca = "OTHER"', "incomplete-chain"), ('server-name = "other.example"', "name-mismatch")],
+)
+def test_peer_of_the_configuration_is_judged_by_what_holds_for_it(
+    server: Running, pki: PKI, tmp_path: Path, settings: str, code: str | None
+) -> None:
+    """Its address, trust anchors and name; but `key` there is ours, and no leaf has to belong to it."""
+    (tmp_path / "dicomtls.toml").write_text(
+        f'[defaults]\nca = "{pki.ca}"\ncert = "{pki.client.cert}"\nkey = "{pki.client.key}"\n'
+        f'[peers.pacs]\nhost = "localhost"\nport = {server.port}\n{settings.replace("OTHER", str(pki.other_ca))}\n'
+    )
+    ended = run_dicomtls("inspect-cert", "pacs", "--json", cwd=tmp_path)
+    errors = [one["code"] for one in ended.json()["findings"] if one["severity"] == "error"]
+    assert errors == ([] if code is None else [code])
+    assert ended.exit_status == (0 if code is None else 1)
+    several = run_dicomtls("inspect-cert", "pacs", str(pki.server.cert), cwd=tmp_path)
+    assert several.exit_status == (2 if settings else 0), several.stderr
+    assert ("hint: name it alone: dicomtls inspect-cert pacs\n" in several.stderr) == bool(settings)
 
 
 def test_file_wins_over_a_peer(pki: PKI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,17 @@ def test_what_is_there_stays_as_it_is(peer_files: PeerFiles) -> None:
     assert path.read_text() == before + '\n\n[peers."ct.1"]\nhost = "192.0.2.7"\nno-sni = true\n'
 
 
+def test_file_that_is_named_is_made(peer_files: PeerFiles) -> None:
+    """Where it is not there yet; the other commands say that it is missing."""
+    path = peer_files.home / "new" / "mine.toml"
+    missing = peer_files.peers("list", "--config", path)
+    assert (missing.exit_status, "cannot read the configuration" in missing.stderr) == (2, True)
+    added = peer_files.peers("add", "pacs", "192.0.2.7", "--config", path)
+    assert added.exit_status == 0, added.stderr
+    assert path.read_text() == '[peers.pacs]\nhost = "192.0.2.7"\n'
+    assert "pacs  192.0.2.7:2762" in peer_files.peers("list", "--config", path).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

@@ -1,7 +1,11 @@
 """Mistakes on the command line; what the user sees of them is in test_cli_app."""
 
 import pytest
+import typer
+from typer._click.exceptions import NoSuchOption
 
+from dicomtls.cli.app import COMMANDS
+from dicomtls.cli.echo import echo
 from dicomtls.cli.usage import ParserError, no_such_command, too_many_arguments, usage_error
 
 
@@ -29,3 +33,14 @@ def test_unforeseen_complaint_is_written_our_way() -> None:
     error = usage_error(ParserError("Something Odd. And more."), [], "dicomtls echo")
     assert error.message == "something Odd"
     assert error.hints == ("'dicomtls echo --help' explains it",)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("--cafile", "--ca"), ("--certificate", "--cert"), ("--keyfile", "--key"), ("--calling-aets", "--calling-aet")],
+)
+def test_option_that_what_was_typed_begins_with_is_suggested(typed: str, meant: str) -> None:
+    """What another tool calls --cafile is nearer to --ca than to --profile, which has as many letters in common."""
+    with pytest.raises(NoSuchOption) as caught:
+        echo.make_context("dicomtls echo", ["localhost", typed, "x"], parent=typer.Context(COMMANDS))
+    assert usage_error(caught.value, [], "dicomtls echo").hints == (f"did you mean {meant}?",)

@@ -80,6 +80,8 @@ def test_peer_wins_over_the_defaults(tmp_path: Path) -> None:
         ('[peers."a b"]\nhost = "x"', "not a name for a peer: 'a b'", "a letter or a digit"),
         ("[defaults]\nca = {}", "ca of [defaults] is none of text", "README"),
         ("[defaults]\nca = [[1]]", "ca of [defaults] is none of text", "README"),
+        ('[defaults]\nca = ""', "ca is an empty path", "leave the line out"),
+        ('[defaults]\nca = "~nobody-of-that-name/x"', "in the home of nobody", "write the whole path"),
         ("defaults = 1", "defaults is a section of its own", "README"),
         ("x = ]\n", "(at line 1, column 5)", "README"),
         ("[a]\n" * 2, "line 2", "README"),

@@ -11,6 +11,7 @@ from dicomtls.cli.usage import ParserError
 from dicomtls.diagnosis.causes import _CAUSES
 from dicomtls.diagnosis.record import _HINTS
 from tests.support.command_lines import parse
+from dicomtls.errors import By
 from tests.support.source import REPOSITORY
 
 PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
@@ -44,6 +45,18 @@ def test_every_error_code_is_explained() -> None:
     """Those of the handshake, and those of everything else; none that there is not."""
     explained = set(re.findall(r"^\| `([a-zA-Z-]+)` \|", (REPOSITORY / "docs" / "errors.md").read_text(), re.MULTILINE))
     assert explained == {*_CAUSES, *_HINTS, "alert-NAME", "interrupted"}
+
+
+def test_who_refused_is_who_the_program_says() -> None:
+    """Where either can, the page says so."""
+    words = {By.PEER: "the peer", By.US: "we", By.NEITHER: "nobody"}
+    rows = re.findall(
+        r"^\| `([\w-]+)` \|[^|]*\| ([^|]*) \|", (REPOSITORY / "docs" / "errors.md").read_text(), re.MULTILINE
+    )
+    judged = {code: who for code, who in rows if code in _CAUSES and who != "the peer, or we"}
+    assert judged == {code: words[_CAUSES[code].by] for code in judged}
+    assert len(judged) > 25
+    assert {who for _, who in rows} == {*words.values(), "the peer, or we"}
 
 
 def test_files_that_are_named_are_there() -> None:

@@ -307,3 +307,14 @@ def test_all_or_nothing_whatever_fails(
             assert _tree(folder) == old
         else:
             assert _tree(folder) == {**old, **new}
+
+
+def test_file_in_place_of_a_folder_is_told(tmp_path: Path) -> None:
+    """Another place that this user may write to is no help there."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(MachineError) as caught:
+        write_file(tmp_path / "file" / "below", b"x", force=False)
+    assert caught.value.hints == ("there is a file where a folder should be: choose another name",)
+    with pytest.raises(MachineError) as caught, machine_errors("x"):
+        raise PermissionError(errno.EACCES, "permission denied")
+    assert caught.value.hints == ()

@@ -40,10 +40,10 @@ def bundle(
         Path | None, path_option("--key", help="the leaf's private key, if it is in none of the files")
     ] = None,
     old_passphrase_file: Annotated[
-        Path | None, path_option("--old-passphrase-file", help="first line: passphrase of the files that are read")
+        Path | None, path_option("--old-passphrase-file", help="first line: the passphrase of the files that are read")
     ] = None,
     old_passphrase_env: Annotated[
-        str | None, option("--old-passphrase-env", metavar="NAME", help="variable with it (else asked)")
+        str | None, option("--old-passphrase-env", metavar="NAME", help="environment variable with it (default: ask)")
     ] = None,
 ) -> int:
     """Put certificates together: the chain in the right order, and as DER or PKCS#12."""

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
@@ -19,6 +19,17 @@ _EXAMPLES = (
 )
 
 
+_Days: TypeAlias = Annotated[
+    int | None,
+    option(
+        "--days",
+        metavar="N",
+        parser=whole_number(1),
+        help="days that it is valid (default: 3652, or what its CA has left)",
+    ),
+]
+
+
 @command(examples=_EXAMPLES)
 def ca(
     *,
@@ -27,21 +38,19 @@ def ca(
     key: NewKeyOptions,
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    days: Annotated[
-        int | None,
-        option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; ten years, or as its CA"),
-    ] = None,
+    days: _Days = None,
     path_length: Annotated[
         int, option("--path-length", metavar="N", parser=whole_number(0, 9), help="how many levels of CAs below it")
     ] = 0,
     ca_dir: Annotated[
-        Path | None, path_option("--ca-dir", panel="CA", help="folder of the CA above it; none makes a root")
+        Path | None, path_option("--ca-dir", panel="CA", help="folder of the CA above it (default: none, a root)")
     ] = None,
     ca_passphrase_file: Annotated[
-        Path | None, path_option("--ca-passphrase-file", panel="CA", help="first line: passphrase of that CA's key")
+        Path | None, path_option("--ca-passphrase-file", panel="CA", help="first line: the passphrase of that CA's key")
     ] = None,
     ca_passphrase_env: Annotated[
-        str | None, option("--ca-passphrase-env", metavar="NAME", panel="CA", help="variable with it (else asked)")
+        str | None,
+        option("--ca-passphrase-env", metavar="NAME", panel="CA", help="environment variable with it (default: ask)"),
     ] = None,
 ) -> int:
     """Make a certificate authority: ca.pem, ca.key, and a record of what it issues (issued.txt)."""

@@ -8,6 +8,7 @@ from dicomtls.cli.certgen_report import day, tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, OutputOptions
+from dicomtls.cli.options.certgen import Force
 from dicomtls.cli.options.values import path_option, whole_number
 from dicomtls.cli.running import Report, run
 
@@ -23,10 +24,10 @@ def crl(
     ca: AuthorityOptions,
     output: OutputOptions,
     days: Annotated[
-        int, option("--days", metavar="N", parser=whole_number(1, 3652), help="when the next list is due; a month")
+        int, option("--days", metavar="N", parser=whole_number(1, 3652), help="days until the next list is due")
     ] = 30,
-    out_dir: Annotated[Path | None, path_option("--out", help="folder to write into; by default the CA's")] = None,
-    force: Annotated[bool, option("--force", help="replace the list that is there already")] = False,
+    out_dir: Annotated[Path | None, path_option("--out", help="folder to write into (default: the CA's)")] = None,
+    force: Force = False,
 ) -> int:
     """Write crl.pem, the list of revoked certificates, for peers to check against."""
     out = output.open("certgen")

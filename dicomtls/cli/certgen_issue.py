@@ -1,10 +1,7 @@
 """`dicomtls certgen issue`: a key and a certificate for one device."""
 
-from typing import Annotated
-
 from dicomtls.cli.certgen_report import archive_remark, tell
 from dicomtls.cli.command import command
-from dicomtls.cli.declaring import option
 from dicomtls.cli.options import (
     AuthorityOptions,
     NamesOptions,
@@ -13,7 +10,7 @@ from dicomtls.cli.options import (
     OutputOptions,
     WritingOptions,
 )
-from dicomtls.cli.options.certgen import LeafDays, PurposeName, file_stem
+from dicomtls.cli.options.certgen import Archive, DeviceName, LeafDays, PurposeName, file_stem
 from dicomtls.cli.quick_start import lines_for_identity
 from dicomtls.cli.running import Report, run
 
@@ -26,7 +23,7 @@ _EXAMPLES = (
 @command(examples=_EXAMPLES)
 def issue(
     *,
-    name: Annotated[str, option("--name", metavar="NAME", help="the device's name: NAME.pem, NAME.key, common name")],
+    name: DeviceName,
     names: NamesOptions,
     ca: AuthorityOptions,
     writing: WritingOptions,
@@ -35,7 +32,7 @@ def issue(
     output: OutputOptions,
     purpose: PurposeName = "both",
     days: LeafDays = None,
-    pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")] = False,
+    pkcs12: Archive = False,
 ) -> int:
     """Make a key and a certificate for one device, signed by a CA of yours."""
     out = output.open("certgen")

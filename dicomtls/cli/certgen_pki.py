@@ -9,7 +9,7 @@ import typer
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import NewPassphraseOptions, OutputOptions
-from dicomtls.cli.options.certgen import KeyTypeName
+from dicomtls.cli.options.certgen import Force, KeyTypeName
 from dicomtls.cli.options.values import NonEmptyPath, whole_number
 from dicomtls.cli.quick_start import lines_to_type
 from dicomtls.cli.running import Report, run
@@ -30,17 +30,17 @@ def pki(
     *,
     name: Annotated[str, option("--name", metavar="NAME", help="your organization, for the certificates")],
     host: Annotated[
-        tuple[str, ...], option("--host", metavar="HOST", help="name or IP address of the server; repeatable")
+        tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the server; repeatable")
     ],
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
     key_type: KeyTypeName = "rsa:2048",
     days: Annotated[
         int,
-        option("--days", metavar="N", parser=whole_number(1), help="how long server and client certificates are valid"),
+        option("--days", metavar="N", parser=whole_number(1), help="days that server and client are valid"),
     ] = 730,
     pkcs12: Annotated[bool, option("--pkcs12", help="write PKCS#12 archives too (server.p12, client.p12)")] = False,
-    force: Annotated[bool, option("--force", help="replace files that are there already")] = False,
+    force: Force = False,
 ) -> int:
     """Make a CA, a server's and a client's certificate in one go: the quick start."""
 

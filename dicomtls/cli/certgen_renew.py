@@ -14,7 +14,7 @@ from dicomtls.cli.certgen_report import archive_remark, day, tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, NewPassphraseOptions, OutputOptions
-from dicomtls.cli.options.certgen import KEY_TYPES
+from dicomtls.cli.options.certgen import KEY_TYPES, KEY_TYPES_IN_WORDS, Force
 from dicomtls.cli.options.values import NonEmptyPath, one_of, path_option, whole_number
 from dicomtls.cli.quick_start import UNKNOWN_KEY, lines_for_certificate
 from dicomtls.cli.running import Report, run
@@ -36,7 +36,7 @@ _NewKey: TypeAlias = Annotated[
     option(
         "--new-key",
         metavar="TYPE",
-        help="make a new key too, of a type as --key-type of issue has",
+        help=f"make a new key too: {KEY_TYPES_IN_WORDS}",
         autocompletion=one_of(KEY_TYPES),
     ),
 ]
@@ -54,13 +54,13 @@ def renew(
     new_key: _NewKey = None,
     days: Annotated[
         int | None,
-        option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; by default 730, a CA's 3652"),
+        option(
+            "--days", metavar="N", parser=whole_number(1), help="days that it is valid (default: 730, of a CA 3652)"
+        ),
     ] = None,
     pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too; only with a new key")] = False,
-    out_dir: Annotated[
-        Path | None, path_option("--out", help="folder to write into; by default the file's own")
-    ] = None,
-    force: Annotated[bool, option("--force", help="replace files that are there already")] = False,
+    out_dir: Annotated[Path | None, path_option("--out", help="folder to write into (default: the file's own)")] = None,
+    force: Force = False,
 ) -> int:
     """Issue a certificate again: same subject, names and purposes; same key, or a new one with --new-key.
 

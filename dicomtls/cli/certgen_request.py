@@ -1,13 +1,11 @@
 """`dicomtls certgen request`: a key, and a signing request for somebody else's CA."""
 
 import shlex
-from typing import Annotated
 
 from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
-from dicomtls.cli.declaring import option
 from dicomtls.cli.options import NamesOptions, NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
-from dicomtls.cli.options.certgen import file_stem
+from dicomtls.cli.options.certgen import DeviceName, file_stem
 from dicomtls.cli.running import Report, run
 
 _EXAMPLES = (
@@ -19,7 +17,7 @@ _EXAMPLES = (
 @command(examples=_EXAMPLES)
 def request(
     *,
-    name: Annotated[str, option("--name", metavar="NAME", help="the device's name: NAME.csr, NAME.key, common name")],
+    name: DeviceName,
     names: NamesOptions,
     writing: WritingOptions,
     key: NewKeyOptions,

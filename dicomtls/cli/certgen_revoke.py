@@ -9,6 +9,8 @@ from dicomtls.cli.certgen_report import tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, OutputOptions
+from dicomtls.cli.options.certgen import REASONS
+from dicomtls.cli.options.values import one_of
 from dicomtls.cli.running import Report, run
 
 _EXAMPLES = (
@@ -30,7 +32,8 @@ def revoke(
         option(
             "--reason",
             metavar="WHY",
-            help="unspecified, keyCompromise, superseded, cessationOfOperation, affiliationChanged, privilegeWithdrawn",
+            help=f"{', '.join(REASONS[:-1])} or {REASONS[-1]}",
+            autocompletion=one_of(REASONS),
         ),
     ] = "unspecified",
 ) -> int:

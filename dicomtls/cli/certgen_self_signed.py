@@ -6,7 +6,7 @@ from dicomtls.cli.certgen_report import archive_remark, tell
 from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import NamesOptions, NewKeyOptions, NewPassphraseOptions, OutputOptions, WritingOptions
-from dicomtls.cli.options.certgen import file_stem
+from dicomtls.cli.options.certgen import Archive, DeviceName, file_stem
 from dicomtls.cli.options.values import whole_number
 from dicomtls.cli.quick_start import lines_for_identity
 from dicomtls.cli.running import Report, run
@@ -21,16 +21,14 @@ _EXAMPLES = (
 @command(examples=_EXAMPLES)
 def self_signed(
     *,
-    name: Annotated[str, option("--name", metavar="NAME", help="the device's name: NAME.pem, NAME.key, common name")],
+    name: DeviceName,
     names: NamesOptions,
     writing: WritingOptions,
     key: NewKeyOptions,
     passphrase: NewPassphraseOptions,
     output: OutputOptions,
-    days: Annotated[
-        int, option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; five years")
-    ] = 1826,
-    pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")] = False,
+    days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="days that it is valid")] = 1826,
+    pkcs12: Archive = False,
 ) -> int:
     """Make a certificate that is signed with its own key, for both roles: each peer must be given it."""
     out = output.open("certgen")

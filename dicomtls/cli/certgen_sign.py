@@ -33,7 +33,7 @@ def sign(
     names: NamesOptions,
     output: OutputOptions,
     name: Annotated[
-        str | None, option("--name", metavar="NAME", help="write NAME.pem; by default named as the request is")
+        str | None, option("--name", metavar="NAME", help="write NAME.pem (default: the name of the request's file)")
     ] = None,
     purpose: PurposeName = "both",
     days: LeafDays = None,

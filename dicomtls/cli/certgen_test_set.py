@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dicomtls.cli.command import command
-from dicomtls.cli.declaring import option
 from dicomtls.cli.options import OutputOptions
+from dicomtls.cli.options.certgen import Force
 from dicomtls.cli.options.values import NonEmptyPath
 from dicomtls.cli.running import Report, run
 from dicomtls.cli.text import Line, Style, Styled
@@ -31,7 +31,7 @@ def test_set(
     ],
     *,
     output: OutputOptions,
-    force: Annotated[bool, option("--force", help="replace files that are there already")] = False,  # noqa: PT028 -- a command, not a test
+    force: Force = False,  # noqa: PT028 -- a command, not a test
 ) -> int:
     """Make good chains and one of each fault, with the error code that each must give."""
 

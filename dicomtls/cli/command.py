@@ -118,8 +118,8 @@ class LazyGroup(TyperGroup):
 
 
 def _is_configured(command: TyperCommand) -> bool:
-    """Whether it speaks TLS to a peer or to clients: then it has these two options."""
-    return {"no_tls", "profile"} <= {parameter.name for parameter in command.params}
+    """Whether it speaks TLS to a peer or to clients: then it has this option."""
+    return any(parameter.name == "profile" for parameter in command.params)
 
 
 def _standard_options() -> list[Parameter]:

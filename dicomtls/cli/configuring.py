@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from typer._click.core import Context
 
 _OPTION: Final = "config"
-_PEER, _PEERS = "peer", "peers"
+_PEER = "peer"
+_SEVERAL: Final = ("peers", "targets")
+"""Arguments that take several peers."""
 _FOR_SCRIPTS: Final = frozenset({"json", "quiet", "verbose"})
 _NOT_SET_THERE: Final = frozenset({"from_environment", "configuration"})
 
@@ -38,7 +40,8 @@ def config_option() -> TyperOption:
 
 def configure(command: TyperCommand, context: "Context", arguments: list[str]) -> None:
     """Let the configuration set what the command line and the environment leave open; raises `UsageError`."""
-    if not any(parameter.name == _OPTION for parameter in command.params):
+    # The commands of `peers` have such an option too, and read the file themselves: one of them makes it.
+    if not any(parameter.name == _OPTION and not parameter.expose_value for parameter in command.params):
         return
     values = _first_look(command, context, arguments)
     if values.get("help") or values.get("version"):  # a broken file must not stand in the way of them
@@ -47,22 +50,25 @@ def configure(command: TyperCommand, context: "Context", arguments: list[str]) -
     path = find_file(Path(given) if isinstance(given, str) else None)
     configuration = load(path, known_keys()) if path is not None else Configuration()
     context.meta[CONFIGURATION] = configuration
-    name = _only_peer(values, configuration)
+    name = _only_peer(values, configuration, str(command.name))
     settings = _settings(configuration, name)
     if settings:
-        context.default_map = _as_parameters(command, settings)
+        context.default_map = _as_parameters(command, settings, path)
 
 
-def _only_peer(values: Mapping[str, object], configuration: Configuration) -> str | None:
+def _only_peer(values: Mapping[str, object], configuration: Configuration, command: str) -> str | None:
     """Who is called; None for several, who then must not have settings of their own."""
-    named = values.get(_PEERS)
-    names = [*named] if isinstance(named, tuple | list) else [values.get(_PEER)]
+    argument = next((name for name in _SEVERAL if name in values), _PEER)
+    named = values.get(argument)
+    names = [*named] if isinstance(named, tuple | list) else [named]
     if len(names) == 1:
         return str(names[0]) if names[0] else None
     own = [str(name) for name in names if str(name) in configuration.peers and configuration.peers[str(name)].settings]
     if own:
         msg = f"{own[0]} has settings of its own in {configuration.path}, and is not the only peer"
-        raise UsageError(msg, hints=(f"one after the other: dicomtls peers check {' '.join(map(str, names))}",))
+        others = f"dicomtls peers check {' '.join(map(str, names))}"
+        alone = f"name it alone: dicomtls {command} {own[0]}"
+        raise UsageError(msg, hints=(f"one after the other: {others}" if argument == "peers" else alone,))
     return None
 
 
@@ -98,8 +104,22 @@ def _first_look(command: TyperCommand, context: "Context", arguments: list[str])
     return values
 
 
-def _as_parameters(command: TyperCommand, settings: Mapping[str, object]) -> dict[str, object]:
-    """The settings by the names of the command's parameters; one value of many is a list of one."""
-    many = {parameter.name for parameter in command.params if getattr(parameter, "multiple", False)}
+def _as_parameters(command: TyperCommand, settings: Mapping[str, object], path: Path | None) -> dict[str, object]:
+    """The settings by the names of the command's parameters; one value of many is a list of one.
+
+    Raises `UsageError` for what a command line could not say either.
+    """
     named = {key.replace("-", "_"): value for key, value in settings.items()}
-    return {name: [value] if name in many and isinstance(value, str) else value for name, value in named.items()}
+    options = [one for one in command.params if isinstance(one, TyperOption) and one.name in named]
+    return {str(one.name): _as_given(one, named[str(one.name)], path) for one in options}
+
+
+def _as_given(option: TyperOption, value: object, path: Path | None) -> object:
+    key = max(option.opts, key=len).removeprefix("--")
+    if isinstance(value, list) and not option.multiple:
+        msg = f"{path}: {key} takes one value, not a list of {len(value)}"
+        raise UsageError(msg, hints=(f'write it without brackets: {key} = "..."',))
+    if isinstance(value, bool) and not option.is_flag and not option.count:
+        msg = f"{path}: {key} takes a value, not {str(value).lower()}"
+        raise UsageError(msg, hints=(f'write {key} = "...", or leave the line out',))
+    return [value] if option.multiple and isinstance(value, str) else value

@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
@@ -24,6 +24,10 @@ _INDENT = "  "
 _OWN_PANEL = "Options"
 _FIRST_PANELS = ("Arguments", _OWN_PANEL)
 _LAST_PANELS = ("Peer", "TLS", "Association", "Output")
+EXIT_STATUSES: Final = (
+    "Exit status: 0\xa0success; 1\xa0the other side answered, and the answer is no; 2\xa0usage: options, "
+    "configuration, files; 3\xa0network; 4\xa0TLS; 5\xa0association; 6\xa0our own machine; 130\xa0interrupted."
+)
 
 
 class Row(NamedTuple):
@@ -54,6 +58,7 @@ def group_help(group: "LazyGroup", context: "Context") -> str:
     page.table("Commands", (Row(name, entry.help) for name, entry in group.entries.items()))
     page.table(_OWN_PANEL, (_row_of(option) for option in group.params if isinstance(option, TyperOption)))
     page.paragraph(f"'{path} COMMAND --help' explains one command.")
+    page.paragraph("" if context.parent is not None else EXIT_STATUSES)
     page.examples(group.examples)
     return page.text()
 
@@ -71,7 +76,8 @@ class _Page:
 
     def paragraph(self, text: str) -> None:
         for part in filter(None, text.split("\n\n")):
-            self._lines += ["", *wrap(part, self._width)]
+            # A number stays with what it stands for.
+            self._lines += ["", *(line.replace("\xa0", " ") for line in wrap(part, self._width))]
 
     def table(self, heading: str, rows: Iterable[Row]) -> None:
         self._heading(heading)
@@ -121,7 +127,7 @@ def _panels(command: TyperCommand) -> Iterator[tuple[str, list[Row]]]:
 def _panel_of(parameter: TyperArgument | TyperOption) -> str:
     if isinstance(parameter, TyperOption):
         return _OWN_PANEL
-    return "Peer" if parameter.name == "peer" else "Arguments"
+    return "Peer" if parameter.metavar == "PEER" else "Arguments"
 
 
 def _row_of(parameter: TyperArgument | TyperOption) -> Row:
@@ -157,4 +163,5 @@ def _argument_usage(argument: TyperArgument) -> str:
 
 def _about_environment(command: TyperCommand) -> str:
     option = next(parameter for parameter in command.params if isinstance(parameter, TyperOption) and parameter.envvar)
-    return f"Every option can also be set by an environment variable: {option.opts[-1]} by {option.envvar}."
+    by_variable = f"Every option can also be set by an environment variable: {option.opts[-1]} by {option.envvar}."
+    return f"{by_variable} 'dicomtls --help' lists the exit statuses."

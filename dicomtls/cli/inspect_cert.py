@@ -9,8 +9,9 @@ from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.inspect_cert_target import Inspector
 from dicomtls.cli.options import OutputOptions
+from dicomtls.cli.options.peer import KnownPeers
 from dicomtls.cli.options.tls_shared import CA, CRL, PANEL, PassphraseEnv, PassphraseFile, ProfileName
-from dicomtls.cli.options.values import path_option, seconds, whole_number
+from dicomtls.cli.options.values import name, path_option, seconds, whole_number
 from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import UsageError
 
@@ -21,24 +22,36 @@ _EXAMPLES = (
 )
 
 _Purpose: TypeAlias = Literal["server", "client"]
+_Host: TypeAlias = Annotated[
+    str | None,
+    option(
+        "--host",
+        metavar="NAME",
+        panel=PANEL,
+        parser=name,
+        help="name that the leaf must have (default: HOST of a peer)",
+    ),
+]
 
 
 @command(examples=_EXAMPLES)
 def inspect_cert(
     targets: Annotated[
         tuple[str, ...],
-        typer.Argument(metavar="TARGET", help="file or folder of certificates and keys, else a peer: HOST[:PORT]"),
+        typer.Argument(
+            metavar="TARGET",
+            help="file or folder of certificates and keys, else a peer: HOST[:PORT] or a name of dicomtls.toml",
+        ),
     ],
     *,
     ca: CA = (),
-    host: Annotated[
-        str | None, option("--host", metavar="NAME", panel=PANEL, help="name that the leaf must have; a peer's: HOST")
-    ] = None,
-    key: Annotated[
+    host: _Host = None,
+    leaf_key: Annotated[  # not the `key` of a configuration, which is ours
         Path | None, path_option("--key", panel=PANEL, help="private key that must belong to the leaf")
     ] = None,
     purpose: Annotated[
-        _Purpose | None, option("--purpose", metavar="ROLE", panel=PANEL, help="server or client; a peer's: server")
+        _Purpose | None,
+        option("--purpose", metavar="ROLE", panel=PANEL, help="server or client (default: server for a peer)"),
     ] = None,
     crl: CRL = (),
     profile: ProfileName = "bcp195",
@@ -52,6 +65,7 @@ def inspect_cert(
     connect_timeout: Annotated[
         float, option("--connect-timeout", metavar="S", parser=seconds, help="seconds for name, TCP and TLS")
     ] = 10.0,
+    known: KnownPeers,
     output: OutputOptions,
 ) -> int:
     """Say what is in a file of certificates, or in a peer's chain, and whether a handshake would take it.
@@ -69,5 +83,7 @@ def inspect_cert(
         out.warning(f"--profile {chosen.name} is retired: {chosen.title}")
     source = passphrase_source(passphrase_file, passphrase_env)
     settings = TLSSettings(ca=ca, crl=crl, profile=profile, passphrase=source)
-    inspector = Inspector(out, settings, host, purpose, key, min_days, save, force=force, timeout=connect_timeout)
+    inspector = Inspector(
+        out, settings, known, host, purpose, leaf_key, min_days, save, force=force, timeout=connect_timeout
+    )
     return inspector.run(targets)

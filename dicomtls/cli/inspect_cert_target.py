@@ -16,6 +16,7 @@ from dicomtls.peer import DEFAULT_CALLING_AE_TITLE, Peer
 if TYPE_CHECKING:
     from dicomtls.certificates.findings import Finding
     from dicomtls.certificates.inventory import Inventory, KeyDescription
+    from dicomtls.cli.options.peer import KnownPeers
     from dicomtls.diagnosis.inspection import Inspection
     from dicomtls.tls import TLSSettings
 
@@ -26,6 +27,7 @@ class Inspector:
 
     out: Output
     settings: "TLSSettings"
+    known: "KnownPeers"
     host: str | None
     purpose: str | None
     key: Path | None
@@ -105,10 +107,12 @@ class Inspector:
         from dicomtls.scu.fetch import fetch_chain
 
         report.values["kind"] = "peer"
-        report.attempt = attempt = Attempt(_peer(target), DEFAULT_CALLING_AE_TITLE)
+        report.attempt = attempt = Attempt(self._peer(target), DEFAULT_CALLING_AE_TITLE)
+        other_name = self.known.configuration.settings_for(target).get("server-name")
+        settings = replace(self.settings, server_name=other_name) if isinstance(other_name, str) else self.settings
         with interruptible() as interrupt:
             try:
-                chain = fetch_chain(attempt, self.settings, timeout=self.timeout, interrupt=interrupt)
+                chain = fetch_chain(attempt, settings, timeout=self.timeout, interrupt=interrupt)
             except NetworkError as error:
                 if error.code != "name-not-found":
                     raise
@@ -118,12 +122,19 @@ class Inspector:
                 # What an echo would be told to try are options that this command does not have.
                 error.hints = (f"handshake-probe finds out more: dicomtls handshake-probe {target}",)
                 raise
-        host = self.host or attempt.peer.host
+        host = self.host or settings.server_name or attempt.peer.host
         inspection = self._inspection(chain, host=host, purpose=self.purpose or "server", is_peer=True)
         self._tell(f"the chain of {attempt.peer}", inspection, report)
         if self.save is not None:
             self._save(self.save, chain)
             report.lines.append(f"kept in {self.save}")
+
+    def _peer(self, target: str) -> Peer:
+        """Read a target that is no file as a peer; raises `UsageError`, which says that it is neither."""
+        if target not in self.known.configuration.peers and _looks_like_path(target):
+            msg = f"no such file: {target}"
+            raise CredentialError(msg, evidence={"path": target})
+        return self.known.address(target)
 
     def _save(self, path: Path, chain: Sequence[bytes]) -> None:
         from ssl import DER_cert_to_PEM_cert
@@ -209,14 +220,5 @@ class Inspector:
             report.lines += finding_lines(findings)
 
 
-def _peer(target: str) -> Peer:
-    """Read a target that is no file as a peer; raises `UsageError`, which says that it is neither."""
-    looks_like_path = "/" in target or target.lower().endswith((".pem", ".crt", ".cer", ".der", ".p12", ".pfx", ".key"))
-    if looks_like_path:
-        msg = f"no such file: {target}"
-        raise CredentialError(msg, evidence={"path": target})
-    peer = Peer.parse(target)
-    if peer.port == 0:
-        msg = f"nobody listens on port 0: {target!r}"
-        raise UsageError(msg, hints=("a port is a number from 1 to 65535",))
-    return peer
+def _looks_like_path(target: str) -> bool:
+    return "/" in target or target.lower().endswith((".pem", ".crt", ".cer", ".der", ".p12", ".pfx", ".key"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     "dicomtls peers add pacs PACS@pacs.example --set ca=/etc/hospital-ca.pem",
-    "dicomtls peers add ct1 192.0.2.7:11112 --set profile=bcp195-modified --set no-sni=true",
+    "dicomtls peers add ct1 192.0.2.7:11112 --set tls-max=1.2 --set no-sni=true",
 )
 
 

@@ -18,7 +18,7 @@ _EXAMPLES = ("dicomtls peers check", "dicomtls peers check pacs ct1 --json")
 def check(
     names: Annotated[
         tuple[str, ...],
-        typer.Argument(metavar="NAME", help="peers of the configuration; all", autocompletion=peer_names),
+        typer.Argument(metavar="NAME", help="peers of the configuration (default: all)", autocompletion=peer_names),
     ] = (),
     *,
     configuration: ConfigurationOptions,
@@ -37,7 +37,7 @@ def check(
             raise UsageError(msg, hints=("write one: dicomtls peers add NAME HOST",))
         if strangers := [name for name in names if name not in found.peers]:
             msg = f"no peer of {found.path} is called {strangers[0]}"
-            raise UsageError(msg, hints=(f"there are {', '.join(found.peers)}",))
+            raise UsageError(msg, hints=(f"it has {', '.join(found.peers)}",))
         report.is_told = True
         form = ["--json"] if output.json else ["--quiet"]
         arguments = [form, ["--verbose"] * output.verbose] if output.json else [form]

@@ -14,10 +14,24 @@ from dicomtls.errors import UsageError
 _EXAMPLES = ("dicomtls peers forget pacs.example:2762", "dicomtls peers forget pacs")
 
 
+def _remembered(incomplete: str) -> list[tuple[str, str]]:
+    """Those that there is something to forget of, and the names of the configuration, for the shell's TAB."""
+    from dicomtls.cli.folders import data_folder
+    from dicomtls.errors import DicomTLSError
+    from dicomtls.tls.remembered import RememberedPeers
+
+    try:
+        known = RememberedPeers(data_folder()).all()
+    except DicomTLSError:
+        known = []
+    addresses = [(one.address, one.subject) for one in known if one.address.startswith(incomplete)]
+    return [*addresses, *peer_names(incomplete)]
+
+
 @command(examples=_EXAMPLES)
 def forget(
     peer: Annotated[
-        str, typer.Argument(metavar="PEER", help="HOST[:PORT], or the name of a peer", autocompletion=peer_names)
+        str, typer.Argument(metavar="PEER", help="HOST[:PORT], or the name of a peer", autocompletion=_remembered)
     ],
     *,
     configuration: ConfigurationOptions,

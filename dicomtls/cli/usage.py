@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typer._click.exceptions import BadParameter, MissingParameter, NoSuchOption
 from typer._click.exceptions import UsageError as ParserError
 
+from dicomtls.cli.declaring import CONFIGURATION
 from dicomtls.errors import UsageError
 
 __all__ = ["ParserError", "no_such_command", "too_many_arguments", "usage_error"]
@@ -43,6 +44,7 @@ _DCMTK_OPTIONS = {
     "--cancel": "--limit",
 }
 """What those who come from echoscu, findscu and storescu type, and what it is called here."""
+_OUR_WORDS = {"is not a valid boolean": "is neither true nor false", "is not a valid int": "is not a whole number"}
 
 
 def no_such_command(name: str, path: str, names: Sequence[str]) -> UsageError:
@@ -80,21 +82,30 @@ def _foreign_option(name: str) -> UsageError:
 def _no_such_option(error: NoSuchOption, path: str) -> UsageError:
     if error.ctx is not None and error.ctx.parent is None:
         hint = f"options come after the command: {path} COMMAND {error.option_name}"
-    elif error.possibilities:
-        hint = f"did you mean {error.possibilities[0]}?"
+    elif near := _begun(error) or error.possibilities:
+        hint = f"did you mean {near[0]}?"
     else:
         hint = _help_hint(path)
     return UsageError(f"no such option: {error.option_name}", hints=(hint,))
 
 
+def _begun(error: NoSuchOption) -> Sequence[str]:
+    """The option that what was typed begins with, as --cafile and --cacert begin with --ca; the longest first."""
+    known = error.ctx.command.params if error.ctx is not None else []
+    names = [name for parameter in known for name in parameter.opts if name.startswith("--")]
+    return sorted((name for name in names if error.option_name.startswith(name)), key=len, reverse=True)
+
+
 def _name_of(error: BadParameter) -> str:
-    """What the user calls the parameter: its long option, its argument, or the environment variable it came from."""
+    """What the user calls it: its option, its argument, its environment variable, its line of the configuration."""
     parameter = error.param
     if parameter is None:
         return "the command line"
     source = error.ctx.get_parameter_source(parameter.name or "") if error.ctx is not None else None
     if source is not None and source.name == "ENVIRONMENT":
         return str(parameter.envvar)
+    if source is not None and source.name == "DEFAULT_MAP" and error.ctx is not None:
+        return f"{error.ctx.meta[CONFIGURATION].path}: {max(parameter.opts, key=len).removeprefix('--')}"
     return max(parameter.opts, key=len) if parameter.param_type_name == "option" else parameter.human_readable_name
 
 
@@ -111,4 +122,6 @@ def _help_hint(path: str) -> str:
 def _sentence(text: str) -> str:
     """The parser's first sentence as we write them: lower case, no full stop."""
     first = text.partition(". ")[0]
+    for theirs, ours in _OUR_WORDS.items():
+        first = first.replace(theirs, ours)
     return (first[:1].lower() + first[1:]).rstrip(".")

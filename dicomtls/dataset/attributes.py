@@ -3,7 +3,8 @@
 Loading pydicom takes a tenth of a second, which a query for the usual keys does not need.
 """
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from dicomtls.dataset.identifier import Dictionary
@@ -173,10 +174,29 @@ def nearest(keyword: str) -> str | None:
 
 def all_keywords() -> Iterator[str]:
     """Every keyword of PS3.6 that stands for one tag, the usual ones first."""
-    from pydicom._dicom_dict import DicomDictionary
-
     yield from USUAL
-    yield from (entry[4] for entry in DicomDictionary.values() if entry[4] and entry[4] not in USUAL)
+    yield from (entry[4] for entry in _dictionary().values() if entry[4] and entry[4] not in USUAL)
+
+
+def _dictionary() -> "Mapping[int, tuple[str, ...]]":
+    """pydicom's table, from its file alone: a shell's TAB cannot wait for all of pydicom."""
+    from importlib.util import find_spec, module_from_spec, spec_from_file_location
+
+    package = find_spec("pydicom")
+    folders = package.submodule_search_locations if package is not None else None
+    spec = (
+        spec_from_file_location("dicomtls.dataset._pydicom_dictionary", f"{folders[0]}/_dicom_dict.py")
+        if folders
+        else None
+    )
+    if spec is None or spec.loader is None or "pydicom" in sys.modules:
+        from pydicom._dicom_dict import DicomDictionary
+
+        return DicomDictionary
+    table = module_from_spec(spec)
+    spec.loader.exec_module(table)
+    found: Mapping[int, tuple[str, ...]] = table.DicomDictionary
+    return found
 
 
 def private_vr(tag: int, creator: str) -> str | None:

@@ -1,17 +1,16 @@
 """The options about the peer and the association: AE titles, times, lengths, who the user is."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from dicomtls.cli.declaring import option
+from dicomtls.cli.options.peer import KnownPeers
 from dicomtls.cli.options.values import path_option, pdu_length, seconds
 from dicomtls.cli.passphrase import read_limited, read_secret
-from dicomtls.config import Configuration, NamedPeer
 from dicomtls.errors import CredentialError, UsageError
 from dicomtls.peer import (
-    DEFAULT_CALLED_AE_TITLE,
     DEFAULT_CALLING_AE_TITLE,
     DEFAULT_PLAIN_PORT,
     DEFAULT_TLS_PORT,
@@ -43,7 +42,7 @@ MaximumLength: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class AssociationOptions:
+class AssociationOptions(KnownPeers):
     """What a user can say about an association that we request."""
 
     called_aet: Annotated[
@@ -76,19 +75,12 @@ class AssociationOptions:
         path_option("--user-kerberos-file", panel=_ASSOCIATION, help="Kerberos ticket in place of the name"),
     ] = None
 
-    configuration: Configuration = field(default_factory=Configuration, repr=False)
-
     def peer(self, text: str, *, no_tls: bool) -> Peer:
         """Read the peer as the user wrote it, a name of the configuration first; `--called-aet` wins over `AET@`.
 
         Raises `UsageError`.
         """
-        default_port = DEFAULT_PLAIN_PORT if no_tls else DEFAULT_TLS_PORT
-        named = self.configuration.peers.get(text)
-        peer = Peer.parse(text, default_port=default_port) if named is None else _named(named, default_port)
-        if peer.port == 0:
-            msg = f"nobody listens on port 0: {text!r}"
-            raise UsageError(msg, hints=("a port is a number from 1 to 65535",))
+        peer = self.address(text, DEFAULT_PLAIN_PORT if no_tls else DEFAULT_TLS_PORT)
         if self.called_aet is None:
             return peer
         return replace(peer, called_ae_title=check_ae_title(self.called_aet))
@@ -148,11 +140,6 @@ class AssociationOptions:
             "an association carries one proof of who the user is",
             "give one of --user-password-file, --user-jwt-file, --user-saml-file and --user-kerberos-file",
         )
-
-
-def _named(peer: NamedPeer, default_port: int) -> Peer:
-    title = DEFAULT_CALLED_AE_TITLE if peer.ae_title is None else check_ae_title(peer.ae_title)
-    return Peer(peer.host, peer.port or default_port, title)
 
 
 def _token(path: Path, kind: "IdentityKind") -> bytes:

@@ -19,20 +19,31 @@ _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 KEY_TYPES: Final = ("rsa:2048", "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519")
 """Those of `certificates.building.KeyType`, without importing cryptography when a shell completes."""
+REASONS: Final = (
+    "unspecified",
+    "keyCompromise",
+    "cACompromise",
+    "affiliationChanged",
+    "superseded",
+    "cessationOfOperation",
+    "privilegeWithdrawn",
+)
+"""Those of `certificates.record.REASONS`, for the same reason."""
 PURPOSES: Final = ("both", "server", "client")
 
+KEY_TYPES_IN_WORDS: Final = f"{', '.join(KEY_TYPES[:-1])} or {KEY_TYPES[-1]}"
+
 KeyTypeName: TypeAlias = Annotated[
-    str,
-    option(
-        "--key-type",
-        metavar="TYPE",
-        help=f"{', '.join(KEY_TYPES[:-1])} or {KEY_TYPES[-1]}",
-        autocompletion=one_of(KEY_TYPES),
-    ),
+    str, option("--key-type", metavar="TYPE", help=KEY_TYPES_IN_WORDS, autocompletion=one_of(KEY_TYPES))
 ]
 PurposeName: TypeAlias = Annotated[
-    str, option("--purpose", metavar="WHICH", help="both, server or client", autocompletion=one_of(PURPOSES))
+    str, option("--purpose", metavar="ROLE", help="both, server or client", autocompletion=one_of(PURPOSES))
 ]
+DeviceName: TypeAlias = Annotated[
+    str, option("--name", metavar="NAME", help="the device's name: common name, and name of the files")
+]
+Archive: TypeAlias = Annotated[bool, option("--pkcs12", help="write NAME.p12 too, for Java and Windows")]
+Force: TypeAlias = Annotated[bool, option("--force", help="replace files that are there already")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +54,11 @@ class AuthorityOptions:
         Path, path_option("--ca-dir", panel=_CA, help="folder with ca.pem, ca.key and the record issued.txt")
     ] = Path()
     ca_passphrase_file: Annotated[
-        Path | None, path_option("--ca-passphrase-file", panel=_CA, help="first line: passphrase of ca.key")
+        Path | None, path_option("--ca-passphrase-file", panel=_CA, help="first line: the passphrase of ca.key")
     ] = None
     ca_passphrase_env: Annotated[
         str | None,
-        option("--ca-passphrase-env", metavar="NAME", panel=_CA, help="variable with it (else asked on the terminal)"),
+        option("--ca-passphrase-env", metavar="NAME", panel=_CA, help="environment variable with it (default: ask)"),
     ] = None
 
     def load(self, *, today: bool = True) -> "Authority":
@@ -91,12 +102,17 @@ class WritingOptions:
     """Where files go."""
 
     out: Annotated[Path, path_option("--out", help="folder to write into; made if missing")] = Path()
-    force: Annotated[bool, option("--force", help="replace files that are there already")] = False
+    force: Force = False
 
 
 LeafDays: TypeAlias = Annotated[
     int | None,
-    option("--days", metavar="N", parser=whole_number(1), help="how long it is valid; two years, or as the CA"),
+    option(
+        "--days",
+        metavar="N",
+        parser=whole_number(1),
+        help="days that it is valid (default: 730, or what its CA has left)",
+    ),
 ]
 
 

@@ -14,7 +14,7 @@ _OUTPUT = "Output"
 class OutputOptions:
     """How a command speaks."""
 
-    json: Annotated[bool, option("--json", panel=_OUTPUT, help="write one JSON document")] = False
+    json: Annotated[bool, option("--json", panel=_OUTPUT, help="write the result as JSON")] = False
     quiet: Annotated[bool, option("-q", "--quiet", panel=_OUTPUT, help="say nothing but errors and warnings")] = False
     verbose: Annotated[
         int, option("-v", "--verbose", panel=_OUTPUT, count=True, help="log each stage; twice: every PDU")

@@ -15,12 +15,12 @@ class NewPassphraseOptions:
     """Where the passphrase comes from under which keys and archives are encrypted; from nowhere by default."""
 
     passphrase_file: Annotated[
-        Path | None, path_option("--passphrase-file", help="first line: passphrase to encrypt keys with")
+        Path | None, path_option("--passphrase-file", help="first line: the passphrase to encrypt keys with")
     ] = None
     passphrase_env: Annotated[
-        str | None, option("--passphrase-env", metavar="NAME", help="environment variable with that passphrase")
+        str | None, option("--passphrase-env", metavar="NAME", help="environment variable with it")
     ] = None
-    ask_passphrase: Annotated[bool, option("--ask-passphrase", help="ask for that passphrase on the terminal")] = False
+    ask_passphrase: Annotated[bool, option("--ask-passphrase", help="ask for it on the terminal")] = False
 
     def secret(self) -> bytes | None:
         """Return the passphrase, None where none is wanted; raises `UsageError`, `CredentialError`."""

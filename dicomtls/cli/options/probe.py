@@ -108,7 +108,12 @@ class ProbeOutputOptions(OutputOptions):
     quiet: Annotated[bool, option("-q", "--quiet", panel=_OUTPUT, help="say only the verdict")] = False
     format: Annotated[
         Literal["text", "json", "junit"] | None,
-        option("--format", metavar="FORMAT", panel=_OUTPUT, help="text, json (an object a peer) or junit, for CI"),
+        option(
+            "--format",
+            metavar="FORMAT",
+            panel=_OUTPUT,
+            help="text, json (an object a peer) or junit, for CI (default: text)",
+        ),
     ] = None
     output: Annotated[
         Path | None, path_option("--output", panel=_OUTPUT, help="write the result there, whole or not at all")

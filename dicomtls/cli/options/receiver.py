@@ -9,7 +9,7 @@ PANEL = "Our receiver"
 
 Listen: TypeAlias = Annotated[
     str | None,
-    option("--listen", metavar="[HOST:]PORT", panel=PANEL, help="where to; any free port by default"),
+    option("--listen", metavar="[HOST:]PORT", panel=PANEL, help="where our receiver listens (default: any free port)"),
 ]
 ClientAuth: TypeAlias = Annotated[
     Literal["required", "optional", "none"],

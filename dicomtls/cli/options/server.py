@@ -51,7 +51,13 @@ class AccessOptions:
     """Where `serve` listens, whom it lets in, and how many at once."""
 
     listen: Annotated[
-        str | None, option("--listen", metavar="[HOST:]PORT", panel=_ACCESS, help="where to listen; port 0: any free")
+        str | None,
+        option(
+            "--listen",
+            metavar="[HOST:]PORT",
+            panel=_ACCESS,
+            help="where to listen; 0 is any free port (default: 2762; with --no-tls, 104)",
+        ),
     ] = None
     aet: Annotated[str | None, option("--aet", metavar="AET", panel=_ACCESS, help="refuse other called AE titles")] = (
         None
@@ -138,7 +144,8 @@ class StorageOptions:
             "--layout",
             metavar="TEMPLATE",
             panel=_STORAGE,
-            help="path of each instance, such as {PatientID}/{SOPInstanceUID}.dcm",
+            help="path of each instance, such as {PatientID}/{SOPInstanceUID}.dcm "
+            "(default: the UIDs of study, series, instance)",
         ),
     ] = None
     fsync: Annotated[

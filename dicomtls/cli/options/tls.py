@@ -52,7 +52,7 @@ class TLSOptions(SharedTLSOptions):
     ciphers: Ciphers = None
     server_name: Annotated[
         str | None,
-        option("--server-name", metavar="NAME", panel=PANEL, help="name to send and to check, in place of HOST"),
+        option("--server-name", metavar="NAME", panel=PANEL, help="name to send and to check (default: HOST)"),
     ] = None
     no_verify_name: Annotated[
         bool, option("--no-verify-name", panel=PANEL, help="accept a certificate for any name")

@@ -29,6 +29,9 @@ def _profile_names(incomplete: str) -> list[tuple[str, str]]:
     return [(profile.name, profile.title) for profile in PROFILES if profile.name.startswith(incomplete)]
 
 
+_PROFILES = "PS3.15 security profile: bcp195, bcp195-modified, atna, modern, or a retired one"
+_AS_PROFILE = "(default: the profile's)"
+
 Protocol: TypeAlias = Literal["1.0", "1.1", "1.2", "1.3"]
 
 CA: TypeAlias = Annotated[
@@ -45,23 +48,23 @@ PassphraseFile: TypeAlias = Annotated[
 ]
 PassphraseEnv: TypeAlias = Annotated[
     str | None,
-    option("--passphrase-env", metavar="NAME", panel=PANEL, help="environment variable with the passphrase"),
+    option("--passphrase-env", metavar="NAME", panel=PANEL, help="environment variable with it (default: ask)"),
 ]
 ProfileName: TypeAlias = Annotated[
     str,
-    option("--profile", metavar="NAME", panel=PANEL, help="PS3.15 security profile", autocompletion=_profile_names),
+    option("--profile", metavar="NAME", panel=PANEL, help=_PROFILES, autocompletion=_profile_names),
 ]
 TLSMin: TypeAlias = Annotated[
     Protocol | None,
-    option("--tls-min", metavar="VERSION", panel=PANEL, help="oldest protocol, 1.0 to 1.3"),
+    option("--tls-min", metavar="VERSION", panel=PANEL, help=f"oldest protocol, 1.0 to 1.3 {_AS_PROFILE}"),
 ]
 TLSMax: TypeAlias = Annotated[
     Protocol | None,
-    option("--tls-max", metavar="VERSION", panel=PANEL, help="newest protocol, 1.0 to 1.3"),
+    option("--tls-max", metavar="VERSION", panel=PANEL, help=f"newest protocol, 1.0 to 1.3 {_AS_PROFILE}"),
 ]
 Ciphers: TypeAlias = Annotated[
     str | None,
-    option("--ciphers", metavar="LIST", panel=PANEL, help="suites by IANA or OpenSSL name, in place of the profile's"),
+    option("--ciphers", metavar="LIST", panel=PANEL, help=f"cipher suites, IANA or OpenSSL names {_AS_PROFILE}"),
 ]
 CRL: TypeAlias = Annotated[
     tuple[Path, ...],

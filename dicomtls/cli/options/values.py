@@ -27,6 +27,14 @@ def seconds_or_zero(text: object) -> float:
     return 0.0 if _number(text) == 0 else seconds(text)
 
 
+def name(text: object) -> str:
+    """Read a name; raises `typer.BadParameter` for an empty one, as from an unset variable in a script."""
+    if not text:
+        msg = "the name is empty"
+        raise typer.BadParameter(msg)
+    return str(text)
+
+
 def _number(text: object) -> float:
     try:
         return float(str(text))
