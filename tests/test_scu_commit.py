@@ -186,6 +186,20 @@ def test_report_that_does_not_come_is_waited_for_only_so_long() -> None:
     assert result.unanswered == [ONE]
 
 
+@pytest.mark.parametrize("how", ["release", "abort", "close"])
+def test_archive_that_ends_the_association_may_report_over_its_own(how: str) -> None:
+    """As most do: the hint says how to hear it."""
+
+    def script(association: Association) -> None:
+        message, _ = take(association)
+        respond(association, message)
+        getattr(association, how)()
+
+    error = refusal(committed(script))
+    assert isinstance(error, AssociationAborted)
+    assert "--listen PORT" in error.hints[0]
+
+
 @pytest.mark.parametrize("what", ["release", "echo", "nonsense", "no transaction"])
 def test_nonsense_in_place_of_the_report_is_told(what: str) -> None:
     """Each by its diagnosis; nothing counts as committed."""

@@ -48,6 +48,8 @@ class Holder:
     def __call__(self, association: Association) -> None:
         """Serve one association."""
         while (message := association.receive()) is not None:
+            if message.command.command_field is CommandField.C_CANCEL_RQ:
+                continue
             keys = decode(b"".join(map(bytes, association.fragments())), message.context.transfer_syntax)
             if message.command.command_field is CommandField.C_FIND_RQ:
                 self.before_find(association)

@@ -145,8 +145,9 @@ class _Commitment:
         """Count what was asked for, once each; what is said to be both has failed."""
         own = set(asked)
         failed = {one.reference: one for one in report.failed if one.reference in own}
+        own -= failed.keys()
         self._result.failed += failed.values()
-        self._result.committed += [one for one in dict.fromkeys(report.references) if one in own - failed.keys()]
+        self._result.committed += [one for one in dict.fromkeys(report.references) if one in own]
 
     def _await_here(self, association: "Association", transaction: Transaction, deadline: float) -> Transaction:
         while True:
@@ -154,11 +155,14 @@ class _Commitment:
                 message = association.receive(max(0.001, deadline - monotonic()))
             except DIMSETimeout:
                 raise self._late(_NOT_LISTENING.format(title=self._title)) from None
+            except AssociationAborted as error:
+                error.hints = (_NOT_LISTENING.format(title=self._title),)
+                raise
             if message is None:
                 msg = "the peer released the association before it reported on the storage commitment"
-                error = AssociationAborted(msg)
-                error.hints = (_NOT_LISTENING.format(title=self._title),)
-                raise error
+                released = AssociationAborted(msg)
+                released.hints = (_NOT_LISTENING.format(title=self._title),)
+                raise released
             report = take_report(association, message)
             if report.uid == transaction.uid:
                 return report

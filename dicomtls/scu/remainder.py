@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from dicomtls.scu.retrieve import InstanceReceiver
 
 _MOST_LISTED: Final = 100_000
+_MOST_BRANCHES: Final = 1_000
+"""Studies or series that are looked into one by one, each over an association of its own."""
 _ASKED_AT_ONCE: Final = 500
 
 
@@ -122,7 +124,7 @@ def _walk(requestor: "Requestor", request: RetrieveRequest, level: Level, keys: 
     below = levels[levels.index(level) + 1]
     unique = UNIQUE_KEYS[level]
     asked = {**keys, unique: keys.get(unique, _ANY)}
-    options = FindOptions(model=request.model, limit=_MOST_LISTED)
+    options = FindOptions(model=request.model, limit=_MOST_BRANCHES)
     identifier = {**asked, QUERY_RETRIEVE_LEVEL: Element("CS", (level.value,))}
     for uid in [_text(match.identifier, unique) for match in find(requestor, identifier, options)]:
         if uid:
