@@ -10,8 +10,8 @@ import pytest
 from dicomtls.cli.usage import ParserError
 from dicomtls.diagnosis.causes import _CAUSES
 from dicomtls.diagnosis.record import _HINTS
-from tests.support.command_lines import parse
 from dicomtls.errors import By
+from tests.support.command_lines import parse
 from tests.support.source import REPOSITORY
 
 PAGES = sorted((REPOSITORY / "docs").glob("*.md"))

@@ -15,18 +15,17 @@ from dicomtls.association.dimse import Command, decode_command, encode_command
 from dicomtls.association.negotiation import AcceptedContext
 from dicomtls.association.outbox import Outbox, fragment_length, pack
 from dicomtls.association.pdu import (
-    PDU,
     Abort,
     Fragment,
     PDUType,
     ReleaseRequest,
     ReleaseResponse,
-    decode,
     encode,
     iterate_fragments,
     parse_header,
 )
-from dicomtls.association.reasons import AbortReason, AbortSource, describe_abort
+from dicomtls.association.reasons import AbortReason, AbortSource
+from dicomtls.association.short_pdu import LINGER_SECONDS, aborted, read_short_pdu, send_abort, unexpected
 from dicomtls.errors import (
     AssociationAborted,
     DicomTLSError,
@@ -41,13 +40,6 @@ from dicomtls.waiting import Interrupt, deadline_in
 
 MAXIMUM_COMMAND_LENGTH: Final = 64 * 1024
 """Command sets take some hundred bytes; only lists of offending elements or of attributes make them longer."""
-SHORT_PDU_LENGTH: Final = 4
-"""Length of every PDU but A-ASSOCIATE-RQ, A-ASSOCIATE-AC and P-DATA-TF."""
-
-_LONG_PDUS: Final = frozenset({PDUType.A_ASSOCIATE_RQ, PDUType.A_ASSOCIATE_AC, PDUType.P_DATA_TF})
-_SHORT_PDUS: Final = frozenset(PDUType) - _LONG_PDUS
-_LINGER_SECONDS: Final = 2.0
-_FAREWELL_SECONDS: Final = 2.0
 _RELEASE_SECONDS: Final = 10.0
 _HOLD_SECONDS: Final = 0.005
 _LAST_WORDS_SECONDS: Final = 0.5
@@ -299,7 +291,7 @@ class Association:
             self._await_release(self._wait_for(min(self.timeout, _RELEASE_SECONDS)))
         self.is_established = False
         # After a collision an acceptor has the last word, and the peer is to read it.
-        self._channel.close(0 if self.parameters.is_requestor else _LINGER_SECONDS)
+        self._channel.close(0 if self.parameters.is_requestor else LINGER_SECONDS)
 
     def _await_release(self, deadline: float) -> None:
         has_collided = False
@@ -328,7 +320,7 @@ class Association:
         self.flush_responses()
         self._channel.write(encode(ReleaseResponse()), self.timeout)
         self.is_established = False
-        self._channel.close(_LINGER_SECONDS)
+        self._channel.close(LINGER_SECONDS)
 
     def abort(self, source: int = AbortSource.SERVICE_USER, reason: int = AbortReason.REASON_NOT_SPECIFIED) -> None:
         """Send an A-ABORT, if the connection still takes one, and close (PS3.8 section 7.3)."""
@@ -396,39 +388,3 @@ class _Guard:
             replacement = self._association.fail(error)
             if replacement is not None:
                 raise replacement from (None if isinstance(error, TimeoutError) else error)
-
-
-def read_short_pdu(channel: Channel, pdu_type: int, length: int, deadline: float) -> PDU | None:
-    """Read a PDU of four bytes; None where it is of one of the longer types, which the caller does not expect."""
-    if pdu_type in _LONG_PDUS:
-        return None
-    if pdu_type not in _SHORT_PDUS:
-        return decode(pdu_type, b"")  # raises: whatever it holds, we do not know the type
-    if length != SHORT_PDU_LENGTH:
-        msg = f"an {PDUType(pdu_type)} claims {length} bytes; it has {SHORT_PDU_LENGTH}"
-        raise RemoteProtocolError(msg)
-    return decode(pdu_type, channel.read_body(length, deadline))
-
-
-def aborted(pdu: Abort) -> AssociationAborted:
-    """The error for an A-ABORT that came."""
-    return AssociationAborted(describe_abort(pdu.source, pdu.reason), source=pdu.source, reason=pdu.reason)
-
-
-def unexpected(pdu_type: int) -> RemoteProtocolError:
-    """The error for a PDU that is known, but not due in this state."""
-    return RemoteProtocolError(
-        f"the peer sent an unexpected PDU: {PDUType(pdu_type)}", abort_reason=AbortReason.UNEXPECTED_PDU
-    )
-
-
-def send_abort(channel: Channel, source: int, reason: int) -> None:
-    """Send an A-ABORT, if the connection still takes one, and close it when the peer has, or after two seconds."""
-    channel.ignore_interrupt()
-    if not channel.is_broken:
-        try:
-            channel.write(encode(Abort(source, reason)), _FAREWELL_SECONDS)
-        except (WriteFailed, TimeoutError, Interrupted):
-            channel.close()
-            return
-    channel.close(0 if channel.is_broken else _LINGER_SECONDS)

@@ -3,14 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dicomtls.association.association import (
-    Association,
-    AssociationParameters,
-    aborted,
-    read_short_pdu,
-    send_abort,
-    unexpected,
-)
+from dicomtls.association.association import Association, AssociationParameters
 from dicomtls.association.channel import Channel, WriteFailed
 from dicomtls.association.negotiation import accepted_contexts, effective_window
 from dicomtls.association.pdu import (
@@ -25,6 +18,7 @@ from dicomtls.association.pdu import (
     parse_header,
 )
 from dicomtls.association.reasons import AbortReason, AbortSource, describe_reject
+from dicomtls.association.short_pdu import aborted, read_short_pdu, send_abort, unexpected
 from dicomtls.errors import (
     AssociationAborted,
     AssociationRejected,
