@@ -304,9 +304,7 @@ def test_index_that_another_process_built_anew_is_used_as_it_is_now(tmp_path: Pa
 
 
 @pytest.mark.parametrize("ask", ["find", "instances"])
-def test_nothing_is_looked_for_that_nobody_wants(
-    index: SQLiteIndex, ask: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_looked_for_that_nobody_wants(index: SQLiteIndex, ask: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As soon as that is so, which is asked while the database works."""
     monkeypatch.setattr("dicomtls.scp.patience._STEPS", 1)
     monkeypatch.setattr("dicomtls.scp.patience._ASK_EVERY", 0.0)

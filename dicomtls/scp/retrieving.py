@@ -72,9 +72,7 @@ class GetService:
 class _Delivery:
     """The sub-operations of a C-GET; observes what it sends."""
 
-    def __init__(
-        self, association: Association, operation: Operation, index: Index, selection: Selection
-    ) -> None:
+    def __init__(self, association: Association, operation: Operation, index: Index, selection: Selection) -> None:
         self._association = association
         self._operation = operation
         self.ledger = KeptLedger(index, selection, self, self._between)
@@ -180,9 +178,7 @@ class MoveService:
             raise Refused(DESTINATION_UNKNOWN, "the move destination is not known here")
         return destination
 
-    def _send(
-        self, message: Message, operation: Operation, destination: Destination, transfer: "_Transfer"
-    ) -> None:
+    def _send(self, message: Message, operation: Operation, destination: Destination, transfer: "_Transfer") -> None:
         parameters = self._association.parameters
         originator = Originator(parameters.calling_ae_title, message.command.message_id or 0)
         ledger, kinds = transfer.ledger, transfer.ledger.kinds()

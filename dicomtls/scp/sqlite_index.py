@@ -87,7 +87,10 @@ class SQLiteIndex:
 
         What is received meanwhile is not lost: its file is there before its line is read.
         """
-        with self._machine_errors(), closing(index_schema.open_database(self.path, durable=self._durable)) as connection:
+        with (
+            self._machine_errors(),
+            closing(index_schema.open_database(self.path, durable=self._durable)) as connection,
+        ):
             drop_missing(connection, self._root, sop_instance_uids)
 
     def _kept(self, path: str, *others: str) -> KeptInstance:
