@@ -5,11 +5,11 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
-from pydicom.uid import UID as PydicomUID
 from pynetdicom import AE
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
@@ -368,7 +368,7 @@ def pynetdicom_finds(server: RunningServer, sop_class: str, asked: Dataset, beha
     ae = AE()
     ae.add_requested_context(sop_class)
     item = SOPClassExtendedNegotiation()
-    item.sop_class_uid, item.service_class_application_information = PydicomUID(sop_class), behaviours
+    item.sop_class_uid, item.service_class_application_information = pydicom.uid.UID(sop_class), behaviours
     association = ae.associate(*server.address, ext_neg=[item])
     assert association.is_established
     try:

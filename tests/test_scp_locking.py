@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from dicomtls.scp.locking import lock_folder, sync_folder
+from dicomtls.files import sync_folder
+from dicomtls.scp.locking import lock_folder
 
 
 def test_folder_is_locked_once(tmp_path: Path) -> None:

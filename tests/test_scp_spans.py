@@ -138,5 +138,5 @@ def test_acr_nema_forms_become_plain() -> None:
     ],
 )
 def test_dates_and_times_are_one_range(date: str, time: str, values: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001 -- a table
-    """From the first time of the first day to the last of the last one; without a time the whole day has to be in it."""
+    """From the first time of the first day to the last of the last one; without a time the whole day is in it."""
     assert MomentSpan(date, time, 0).matches(values) is expected

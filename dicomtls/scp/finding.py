@@ -151,7 +151,10 @@ def _has(granted: bytes, position: int) -> bool:
 
 
 def grant_extended(sop_class_uid: str, information: bytes) -> bytes | None:
-    """What we grant of the extended negotiation of queries: relational ones, dates with times, fuzzy names (PS3.4 section C.5.1.1)."""
+    """What we grant of the extended negotiation of queries: relational ones, dates with times, fuzzy names.
+
+    PS3.4 section C.5.1.1.
+    """
     if sop_class_uid not in FIND_MODELS:
         return None
     can = {ExtendedBehaviour.FUZZY, ExtendedBehaviour.DATE_TIME}

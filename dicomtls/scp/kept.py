@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dicomtls.dataset.repeated import FileMetaReader
 from dicomtls.errors import DataError, MachineError
 from dicomtls.scp.index import Index
-from dicomtls.scp.selection import Kind, Selected, Selection
+from dicomtls.scp.selection import Selected, Selection
 from dicomtls.scu.instances import Instance, look_at, reason_of
 from dicomtls.scu.ledger import InstanceReport, Ledger, StoreObserver
 

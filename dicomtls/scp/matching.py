@@ -79,11 +79,16 @@ def moments(keys: Identifier) -> dict[int, MomentSpan]:
     """The spans of dates with times that keys ask for, by the tags of the dates: where both are a single range."""
     found: dict[int, MomentSpan] = {}
     for date_tag, time_tag in MOMENTS.items():
-        values = [keys[tag].values for tag in (date_tag, time_tag) if tag in keys]
-        texts = [one[0] for one in values if len(one) == 1 and isinstance(one[0], str) and "-" in one[0]]
-        if len(texts) == len((date_tag, time_tag)):
-            found[date_tag] = MomentSpan(*texts, time_tag)
+        date, time = _range(keys.get(date_tag)), _range(keys.get(time_tag))
+        if date and time:
+            found[date_tag] = MomentSpan(date, time, time_tag)
     return found
+
+
+def _range(element: Element | None) -> str | None:
+    """The text of a key that is a single range."""
+    texts = [value for value in element.values if isinstance(value, str)] if element is not None else []
+    return texts[0] if len(texts) == 1 and "-" in texts[0] else None
 
 
 def identifier_matches(wanted: Mapping[int, Criterion], identifier: Identifier) -> bool:
