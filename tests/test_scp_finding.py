@@ -1,17 +1,12 @@
 """C-FIND over the wire: matches, statuses, cancels, and peers that ask for nonsense."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
-import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydicom.dataset import Dataset
-from pynetdicom import AE
-from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 
 from dicomtls.association.association import Association
 from dicomtls.association.dimse import CommandField
@@ -20,9 +15,8 @@ from dicomtls.association.user_information import ExtendedNegotiation
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import MachineError
 from dicomtls.scp.finding import grant_extended
+from dicomtls.scp.index import Query
 from dicomtls.scp.querying import find_offer
-from dicomtls.scp.sqlite_index import SQLiteIndex
-from dicomtls.scp.worklist import Worklist
 from tests.support.keeping import (
     INSTANCE_UID,
     MODALITY,
@@ -41,6 +35,7 @@ from tests.support.queries import (
     PENDING,
     PENDING_WITHOUT_KEYS,
     SUCCESS,
+    archive,
     ask_for,
     cancel_request,
     find_request,
@@ -63,16 +58,6 @@ from tests.support.servers import (
 
 COUNT = 80
 STUDY = FIND_SOP_CLASSES[Model.STUDY_ROOT]
-
-
-@contextmanager
-def archive(root: Path, *, worklist: Path | None = None, **options: Any) -> Iterator[RunningServer]:
-    """A server in clear that answers queries about a folder."""
-    with ExitStack() as stack:
-        index = stack.enter_context(closing(SQLiteIndex(root)))
-        items = Worklist(worklist, on_event=lambda _event: None) if worklist is not None else None
-        offers = [find_offer(index, items)]
-        yield stack.enter_context(our_server(root, index=index, offers=offers, **options))
 
 
 @pytest.fixture(scope="module")
@@ -363,59 +348,35 @@ def test_names_are_fuzzy_when_that_was_negotiated(server: RunningServer) -> None
         association.release()
 
 
-def pynetdicom_finds(server: RunningServer, sop_class: str, asked: Dataset, behaviours: bytes) -> list[Dataset]:
-    """What pynetdicom finds after having negotiated these behaviours."""
-    ae = AE()
-    ae.add_requested_context(sop_class)
-    item = SOPClassExtendedNegotiation()
-    item.sop_class_uid, item.service_class_application_information = pydicom.uid.UID(sop_class), behaviours
-    association = ae.associate(*server.address, ext_neg=[item])
-    assert association.is_established
-    try:
-        answers = list(association.send_c_find(asked, sop_class))
-    finally:
-        association.release()
-    assert answers[-1][0].Status == SUCCESS
-    return [identifier for _, identifier in answers if identifier is not None]
+class Endless:
+    """Looks for matches that there are none of, as long as somebody wants them."""
+
+    def __init__(self) -> None:
+        self.looking = threading.Event()
+
+    def find(self, query: Query) -> Iterator[dict[int, Element]]:
+        """Ends when it is told so, with no match."""
+        assert query.unwanted is not None
+        while not query.unwanted():
+            self.looking.set()
+        return iter(())
 
 
-TIMES = ("20210101", "2330"), ("20210102", "0100"), ("20210102", "2315"), ("20210103", "0030"), ("20210102", "")
-
-
-@pytest.mark.parametrize(
-    ("behaviours", "expected"),
-    [(b"\0\1", ["1.2.0", "1.2.1"]), (b"\0\0", ["1.2.0", "1.2.1", "1.2.2"]), (b"\1", ["1.2.0", "1.2.1", "1.2.2"])],
-)
-def test_ranges_of_date_and_time_are_one_where_that_was_negotiated(
-    tmp_path: Path, behaviours: bytes, expected: list[str]
-) -> None:
-    """One night; without it each day from evening to morning, as pynetdicom asks for both."""
-    for number, (date, time) in enumerate(TIMES):
-        write_instance(tmp_path, instance(20 * number, x00080020=date, x00080030=time))
-    asked = Dataset()
-    asked.QueryRetrieveLevel, asked.StudyInstanceUID = "STUDY", ""
-    asked.StudyDate, asked.StudyTime = "20210101-20210102", "2200-0200"
-    with archive(tmp_path) as running:
-        matches = pynetdicom_finds(running, STUDY, asked, behaviours)
-    assert sorted(match.StudyInstanceUID for match in matches) == sorted(expected)
-
-
-@pytest.mark.parametrize(("behaviours", "expected"), [(b"\0\1\1", ["0", "1"]), (b"\0\0\1", ["0", "1", "2"])])
-def test_scheduled_steps_are_found_by_one_range(tmp_path: Path, behaviours: bytes, expected: list[str]) -> None:
-    """Each with the step that matched, found by a fuzzy name, too."""
-    (tmp_path / "worklist").mkdir()
-    step = 0x00400100
-    items = [
-        keys({PATIENT_ID: str(number)})
-        | {step: Element("SQ", (keys({0x00400002: date, 0x00400003: time, 0x00400006: "Who^Doctor"}),))}
-        for number, (date, time) in enumerate(TIMES)
-    ]
-    write_worklist(tmp_path / "worklist", items)
-    asked, wanted = Dataset(), Dataset()
-    wanted.ScheduledProcedureStepStartDate, wanted.ScheduledProcedureStepStartTime = "20210101-20210102", "2200-0200"
-    wanted.ScheduledPerformingPhysicianName = "doctor"
-    asked.PatientID, asked.ScheduledProcedureStepSequence = "", [wanted]
-    with archive(tmp_path, worklist=tmp_path / "worklist") as running:
-        matches = pynetdicom_finds(running, FIND_SOP_CLASSES[Model.WORKLIST], asked, behaviours)
-    assert sorted(match.PatientID for match in matches) == expected
-    assert all(len(match.ScheduledProcedureStepSequence) == 1 for match in matches)
+@pytest.mark.parametrize("how", ["cancel", "abort", "stop"])
+def test_search_without_a_match_ends_when_nobody_wants_it(tmp_path: Path, how: str) -> None:
+    """A cancel is answered; a requestor that is gone, and a server that stops, end the association."""
+    index = Endless()
+    offers = [find_offer(index)]  # type: ignore[arg-type]  # all that a C-FIND asks of it
+    with our_server(tmp_path, offers=offers, grace=0.0) as server:
+        association = server.associate(*FIND_CONTEXTS)
+        send_find(association, with_level(Level.STUDY, keys({STUDY_UID: None})))
+        assert index.looking.wait(20)
+        if how == "cancel":
+            association.send(context_of(association, STUDY), cancel_request())
+            [(final, _)] = responses(association)
+            assert (final.status, server.wait_for("find").facts["matches"]) == (CANCELLED, 0)
+            association.release()
+        elif how == "abort":
+            association.abort()
+            server.wait_for("association-aborted")
+    association.abort()  # which closes it here
