@@ -24,7 +24,7 @@ from dicomtls.scp.index import KeptInstance, Query
 from dicomtls.scp.services import Services
 from dicomtls.scp.storage import FolderStorage
 from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get, move
-from tests.support.archives import Archive, our_archive, paths_of
+from tests.support.archives import Archive, destination_at, our_archive, paths_of
 from tests.support.instances import Instance, make_instances
 from tests.support.kept import dataset_of
 from tests.support.pki import PKI
@@ -49,15 +49,6 @@ GET_PROPOSALS = [
     ContextProposal(GET, (IMPLICIT_VR_LE,)),
     ContextProposal(CT, (EXPLICIT_VR_LE,), scu_role=False, scp_role=True),
 ]
-
-
-def destination_at(peer: Peer | RunningServer, title: str = "DEST", *, in_clear: bool = True) -> Destination:
-    """A peer as a move destination."""
-    return (
-        Destination(Peer(peer.host, peer.port, title), in_clear)
-        if isinstance(peer, Peer)
-        else destination_at(peer.peer, title, in_clear=in_clear)
-    )
 
 
 def get_into(archive: Archive, request: RetrieveRequest, directory: Path, **options: object) -> RetrieveResult:
