@@ -120,7 +120,8 @@ def write_files(
             for draft, path in zip(drafts, contents, strict=True):
                 draft.place(force=force or path in replaced)
             for folder in {path.parent for path in contents}:
-                _sync_folder(folder)
+                with contextlib.suppress(OSError):
+                    sync_folder(folder)
         except BaseException:  # KeyboardInterrupt too: nothing may stay behind
             for draft in reversed(drafts):
                 draft.undo()
@@ -240,9 +241,9 @@ def _link_or_rename(source: Path, target: Path) -> None:
         source.rename(target)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the names as durable as the contents, where the file system knows how."""
-    with contextlib.suppress(OSError):
+def sync_folder(folder: str | Path) -> None:
+    """Make the names in a folder as durable as the contents, where the system can; raises `OSError`."""
+    if hasattr(os, "O_DIRECTORY"):
         descriptor = os.open(folder, open_flags("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC"))
         try:
             os.fsync(descriptor)

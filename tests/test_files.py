@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dicomtls import files
 from dicomtls.errors import MachineError, UsageError
-from dicomtls.files import machine_errors, write_file, write_files
+from dicomtls.files import machine_errors, sync_folder, write_file, write_files
 
 STEPS = ("open", "fsync", "link", "replace")
 
@@ -318,3 +318,13 @@ def test_file_in_place_of_a_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(MachineError) as caught, machine_errors("x"):
         raise PermissionError(errno.EACCES, "permission denied")
     assert caught.value.hints == ()
+
+
+def test_folder_is_synced(tmp_path: Path) -> None:
+    """Which shows only in that nothing goes wrong, and no descriptor is left; a folder that is gone is an error."""
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    sync_folder(str(tmp_path))
+    assert len(list(descriptors.iterdir())) == before
+    with pytest.raises(OSError, match="No such file"):
+        sync_folder(tmp_path / "gone")

@@ -1,9 +1,8 @@
 """C-FIND over the wire: matches, statuses, cancels, and peers that ask for nonsense."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +15,8 @@ from dicomtls.association.user_information import ExtendedNegotiation
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import MachineError
 from dicomtls.scp.finding import grant_extended
+from dicomtls.scp.index import Query
 from dicomtls.scp.querying import find_offer
-from dicomtls.scp.sqlite_index import SQLiteIndex
-from dicomtls.scp.worklist import Worklist
 from tests.support.keeping import (
     INSTANCE_UID,
     MODALITY,
@@ -37,6 +35,7 @@ from tests.support.queries import (
     PENDING,
     PENDING_WITHOUT_KEYS,
     SUCCESS,
+    archive,
     ask_for,
     cancel_request,
     find_request,
@@ -59,16 +58,6 @@ from tests.support.servers import (
 
 COUNT = 80
 STUDY = FIND_SOP_CLASSES[Model.STUDY_ROOT]
-
-
-@contextmanager
-def archive(root: Path, *, worklist: Path | None = None, **options: Any) -> Iterator[RunningServer]:
-    """A server in clear that answers queries about a folder."""
-    with ExitStack() as stack:
-        index = stack.enter_context(closing(SQLiteIndex(root)))
-        items = Worklist(worklist, on_event=lambda _event: None) if worklist is not None else None
-        offers = [find_offer(index, items)]
-        yield stack.enter_context(our_server(root, index=index, offers=offers, **options))
 
 
 @pytest.fixture(scope="module")
@@ -334,10 +323,10 @@ def test_what_is_not_offered_is_not_accepted(tmp_path: Path) -> None:
 def test_extended_negotiation_grants_what_we_can() -> None:
     """Relational queries and fuzzy names; no more than was asked for, and nothing for other SOP classes."""
     worklist = FIND_SOP_CLASSES[Model.WORKLIST]
-    assert grant_extended(STUDY, b"\1\1\1\1\1") == b"\1\0\1\0\0"
+    assert grant_extended(STUDY, b"\1\1\1\1\1") == b"\1\1\1\0\0"
     assert grant_extended(STUDY, b"\0\0\1") == b"\0\0\1"
     assert grant_extended(STUDY, b"\1") == b"\1"
-    assert grant_extended(worklist, b"\1\1\1") == b"\0\0\1"
+    assert grant_extended(worklist, b"\1\1\1") == b"\0\1\1"
     assert grant_extended(STUDY, b"\2" * 100) == bytes(5)
     assert grant_extended(VERIFICATION, b"\1") is None
 
@@ -365,3 +354,37 @@ def test_names_are_fuzzy_when_that_was_negotiated(server: RunningServer) -> None
         assert len(association.parameters.extended[STUDY]) == len(information)
         assert len(ask_for(association, asked)[0]) == count
         association.release()
+
+
+class Endless:
+    """Looks for matches that there are none of, as long as somebody wants them."""
+
+    def __init__(self) -> None:
+        self.looking = threading.Event()
+
+    def find(self, query: Query) -> Iterator[dict[int, Element]]:
+        """Ends when it is told so, with no match."""
+        assert query.unwanted is not None
+        while not query.unwanted():
+            self.looking.set()
+        return iter(())
+
+
+@pytest.mark.parametrize("how", ["cancel", "abort", "stop"])
+def test_search_without_a_match_ends_when_nobody_wants_it(tmp_path: Path, how: str) -> None:
+    """A cancel is answered; a requestor that is gone, and a server that stops, end the association."""
+    index = Endless()
+    offers = [find_offer(index)]  # type: ignore[arg-type]  # all that a C-FIND asks of it
+    with our_server(tmp_path, offers=offers, grace=0.0) as server:
+        association = server.associate(*FIND_CONTEXTS)
+        send_find(association, with_level(Level.STUDY, keys({STUDY_UID: None})))
+        assert index.looking.wait(20)
+        if how == "cancel":
+            association.send(context_of(association, STUDY), cancel_request())
+            [(final, _)] = responses(association)
+            assert (final.status, server.wait_for("find").facts["matches"]) == (CANCELLED, 0)
+            association.release()
+        elif how == "abort":
+            association.abort()
+            server.wait_for("association-aborted")
+    association.abort()  # which closes it here

@@ -65,3 +65,15 @@ def test_damaged_file_is_set_aside_under_a_name_of_its_own(tmp_path: Path) -> No
         path.with_name("index-wal").write_text("old")
         assert index_schema.set_aside(path).read_text() == str(number)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["index.damaged-1", "index.damaged-2"]
+
+
+@pytest.mark.parametrize(
+    ("code", "option"),
+    [(13, "make room"), (8, "--no-index"), (14, "--no-index"), (11, "--reindex"), (None, "--reindex")],
+)
+def test_hint_fits_the_error(code: int | None, option: str) -> None:
+    """Whatever else is in an extended code."""
+    error = sqlite3.OperationalError("anything")
+    if code is not None:
+        error.sqlite_errorcode = code | 0x0200
+    assert option in index_schema.hint(error)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from dicomtls.scp.locking import lock_folder, sync_folder
+from dicomtls.scp.locking import lock_folder
 
 
 def test_folder_is_locked_once(tmp_path: Path) -> None:
@@ -20,11 +20,3 @@ def test_folder_is_locked_once(tmp_path: Path) -> None:
 def test_folder_that_is_not_there_has_no_lock(tmp_path: Path) -> None:
     """Nor has it an error."""
     assert lock_folder(tmp_path / "gone") is None
-
-
-def test_folder_is_synced(tmp_path: Path) -> None:
-    """Which shows only in that nothing goes wrong, and no descriptor is left."""
-    descriptors = Path("/proc/self/fd")
-    before = len(list(descriptors.iterdir()))
-    sync_folder(str(tmp_path))
-    assert len(list(descriptors.iterdir())) == before

@@ -19,15 +19,15 @@ def connection() -> Iterator[sqlite3.Connection]:
         yield made
 
 
-def answers(*values: bool) -> Callable[[], bool]:
-    """Says these one after the other."""
+def answers(values: str) -> Callable[[], bool]:
+    """Says no, or yes, one after the other."""
     left = iter(values)
-    return lambda: next(left)
+    return lambda: next(left) == "y"
 
 
 def test_query_ends_when_nobody_wants_it(connection: sqlite3.Connection) -> None:
     """Asked again as long as somebody does; the connection is as good as before."""
-    with watched(connection, answers(False, False, True)):
+    with watched(connection, answers("nny")):
         connection.execute(ENDLESS).fetchone()
     assert connection.execute("SELECT 1").fetchone() == (1,)
 
@@ -42,7 +42,7 @@ def test_what_is_raised_while_it_is_asked_is_raised_where_it_ends(connection: sq
         connection.execute(ENDLESS).fetchone()
 
 
-@pytest.mark.parametrize("unwanted", [None, answers(False)])
+@pytest.mark.parametrize("unwanted", [None, answers("n")])
 def test_errors_of_the_database_are_its_own(
     connection: sqlite3.Connection, unwanted: Callable[[], bool] | None
 ) -> None:

@@ -11,7 +11,8 @@ from dicomtls.association.query import FIND_SOP_CLASSES, Level, Model
 from dicomtls.scp.events import Severity
 from dicomtls.scp.finding import FindOutcome
 from dicomtls.scp.index import Index
-from dicomtls.scp.querying import _tell, find_offer
+from dicomtls.scp.operation import RetrieveOutcome
+from dicomtls.scp.querying import _tell, _tell_of_retrieval, find_offer
 from dicomtls.scp.sqlite_index import SQLiteIndex
 from dicomtls.scp.worklist import Worklist
 
@@ -65,3 +66,19 @@ def test_outcome_is_told(outcome: FindOutcome, name: str, message: str) -> None:
 
     _tell(tell, outcome)
     assert told == [(name, message, Severity.DETAIL if name == "find" else Severity.WARNING)]
+
+
+def test_missing_files_are_one_event_with_a_hint() -> None:
+    """Beside how the retrieval ended; none where nothing is missing."""
+    for missing, expected in ((0, []), (1, ["1 file is gone"]), (3, ["3 files are gone"])):
+        told: list[tuple[str, str]] = []
+
+        def tell(name: str, message: str, severity: Severity, **_facts: object) -> None:
+            assert severity is Severity.WARNING
+            told.append((name, message))  # noqa: B023 -- called in this turn
+
+        _tell_of_retrieval(tell, RetrieveOutcome("C-GET", None, 0xB000, 5, 2, 3, 0, 0.1, "no such file", missing))
+        messages = [message for name, message in told if name == "files-missing"]
+        assert [message.partition(" that")[0] for message in messages] == expected
+        assert all("--reindex" in message for message in messages)
+        assert told[-1][0] == "get-failed"

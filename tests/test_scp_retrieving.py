@@ -13,22 +13,23 @@ from dicomtls.association.association import Association
 from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.negotiation import ContextProposal
 from dicomtls.association.outbox import FileShrank, Outbox
-from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES, QUERY_RETRIEVE_LEVEL, Level, Model
+from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES, Level, Model
 from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE, tags
-from dicomtls.dataset.identifier import Element, encode
+from dicomtls.dataset.identifier import Element
 from dicomtls.errors import AssociationAborted, Interrupted
 from dicomtls.peer import Peer
 from dicomtls.scp import operation
 from dicomtls.scp.destinations import Destination
+from dicomtls.scp.index import KeptInstance, Query
 from dicomtls.scp.services import Services
 from dicomtls.scp.storage import FolderStorage
 from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get, move
-from tests.support.archives import Archive, our_archive, paths_of, study_uid
+from tests.support.archives import Archive, destination_at, our_archive, paths_of
 from tests.support.instances import Instance, make_instances
 from tests.support.kept import dataset_of
 from tests.support.pki import PKI
 from tests.support.receivers import Receiver, receiving
-from tests.support.retrieving import STUDY
+from tests.support.retrieving import STUDY, send_request, study_of
 from tests.support.servers import (
     CT,
     RunningServer,
@@ -48,21 +49,6 @@ GET_PROPOSALS = [
     ContextProposal(GET, (IMPLICIT_VR_LE,)),
     ContextProposal(CT, (EXPLICIT_VR_LE,), scu_role=False, scp_role=True),
 ]
-
-
-def study_of(made: Sequence[Instance]) -> RetrieveRequest:
-    """What asks for the study of these instances."""
-    keys = {tags.STUDY_INSTANCE_UID: Element("UI", (study_uid(made),))}
-    return RetrieveRequest(model=Model.STUDY_ROOT, level=Level.STUDY, keys=keys)
-
-
-def destination_at(peer: Peer | RunningServer, title: str = "DEST", *, in_clear: bool = True) -> Destination:
-    """A peer as a move destination."""
-    return (
-        Destination(Peer(peer.host, peer.port, title), in_clear)
-        if isinstance(peer, Peer)
-        else destination_at(peer.peer, title, in_clear=in_clear)
-    )
 
 
 def get_into(archive: Archive, request: RetrieveRequest, directory: Path, **options: object) -> RetrieveResult:
@@ -186,21 +172,6 @@ def test_request_in_the_middle_of_a_get_is_told_to_wait(tmp_path: Path) -> None:
         association.release()
     assert (CommandField.C_ECHO_RSP, 0x0213) in statuses
     assert (CommandField.C_GET_RSP, 0x0000) in statuses
-
-
-def send_request(association: Association, sop_class: str, request: RetrieveRequest) -> None:
-    """A C-GET or C-MOVE by hand."""
-    is_get = sop_class in GET_SOP_CLASSES.values()
-    command = Command(
-        command_field=CommandField.C_GET_RQ if is_get else CommandField.C_MOVE_RQ,
-        message_id=1,
-        affected_sop_class_uid=sop_class,
-        priority=0,
-        move_destination=None if is_get else "DEST",
-        has_dataset=True,
-    )
-    keys = {**request.keys, QUERY_RETRIEVE_LEVEL: Element("CS", (request.level.value,))}
-    association.send(context_of(association, sop_class), command, encode(keys, IMPLICIT_VR_LE))
 
 
 def serve_stores(association: Association) -> list[tuple[CommandField, int | None]]:
@@ -428,3 +399,46 @@ def test_server_that_stops_breaks_the_move_off(tmp_path: Path) -> None:
             archive.wait(lambda: bool(archive.ends))
             association.abort()
     assert isinstance(archive.ends[0], Interrupted)
+
+
+@pytest.mark.parametrize("sop_class", [GET, MOVE])
+def test_search_for_what_to_send_is_cancelled(tmp_path: Path, sop_class: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is counted: FE00, and nothing goes out."""
+    looking = threading.Event()
+
+    def endless(query: Query) -> Iterator[KeptInstance]:
+        assert query.unwanted is not None
+        while not query.unwanted():
+            looking.set()
+        return iter(())
+
+    where = Destination(Peer("127.0.0.1", 9, "DEST"), in_clear=True)
+    with our_archive(tmp_path / "archive", destinations=[where]) as archive:
+        monkeypatch.setattr(archive.index, "instances", endless)
+        requestor = archive.requestor()
+        association = requestor.associate(requestor.attempt(), [ContextProposal(sop_class, (IMPLICIT_VR_LE,))])
+        send_request(association, sop_class, STUDY)
+        assert looking.wait(20)
+        association.send(1, Command(command_field=CommandField.C_CANCEL_RQ, message_id_being_responded_to=1))
+        response = response_of(association)
+        association.release()
+    assert (response.status, response.number_of_remaining_suboperations) == (0xFE00, 0)
+    assert response.number_of_completed_suboperations == 0
+
+
+def test_files_that_are_gone_leave_the_index_after_a_move(tmp_path: Path) -> None:
+    """A failed sub-operation each, by its UID, and not found any more when that has been said."""
+    made = make_instances(tmp_path / "made", 4, pixel_bytes=1024)
+    with receiving(Receiver()) as there:
+        where = destination_at(there.peer)
+        with our_archive(tmp_path / "archive", paths_of(made), destinations=[where]) as archive:
+            request = study_of(made)
+            for one in made[:2]:
+                one.path.unlink()
+            result = move(archive.requestor(), request, "DEST")
+            assert [kept.sop_instance_uid for kept, _ in archive.index.rows] == [
+                one.sop_instance_uid for one in made[2:]
+            ]
+            assert archive.outcome().missing == 2
+    assert (result.status, result.counts.completed, result.counts.failed) == (0xB000, 2, 2)
+    assert result.failed_instances == tuple(one.sop_instance_uid for one in made[:2])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomtls.scp.spans import DateSpan, DateTimeSpan, TimeSpan, plain_date, plain_time
+from dicomtls.scp.spans import DateSpan, DateTimeSpan, MomentSpan, TimeSpan, plain_date, plain_time
 
 DATES = st.dates().map(lambda date: date.strftime("%Y%m%d").rjust(8, "0"))
 TIMES = st.times().map(lambda time: time.strftime("%H%M%S"))
@@ -113,3 +113,30 @@ def test_acr_nema_forms_become_plain() -> None:
     """As the index keeps them."""
     assert plain_date("1993.08.22") == "19930822"
     assert plain_time("10:20:30.5") == "102030.5"
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "values", "expected"),
+    [
+        ("20060705-20060707", "1000-1800", ("20060705", "1000"), True),
+        ("20060705-20060707", "1000-1800", ("20060705", "095959"), False),
+        ("20060705-20060707", "1000-1800", ("20060706", "03"), True),
+        ("20060705-20060707", "1000-1800", ("20060707", "180059.5"), True),
+        ("20060705-20060707", "1000-1800", ("20060707", "1801"), False),
+        ("20060705-20060706", "2200-0200", ("20060706", "0130"), True),
+        ("20060705-20060706", "2200-0200", ("20060706", "2230"), False),
+        ("20060705-", "1000-", ("20060705", "09"), False),
+        ("20060705-", "1000-1100", ("20300101", "2359"), True),
+        ("-20060705", "1000-1100", ("20060705", "1130"), False),
+        ("-20060705", "1000-1100", ("20060704", "1130"), True),
+        ("2006.07.05-2006.07.05", "10:00-11:00", ("2006.07.05", "10:30"), True),
+        ("20060705-20060707", "1000-1800", ("20060706", ""), True),
+        ("20060705-20060707", "1000-1800", ("20060705", ""), False),
+        ("20060705-20060707", "1000-1800", ("20060707", ""), False),
+        ("20060705-20060707", "1000-1800", ("", "1200"), False),
+        ("20060705-20060707", "1000-1800", (), False),
+    ],
+)
+def test_dates_and_times_are_one_range(date: str, time: str, values: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001 -- a table
+    """From the first time of the first day to the last of the last one; without a time the whole day is in it."""
+    assert MomentSpan(date, time, 0).matches(values) is expected

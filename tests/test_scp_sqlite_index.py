@@ -252,8 +252,9 @@ def test_index_that_is_damaged_while_it_is_used_mends_itself(tmp_path: Path) -> 
 def test_index_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """A folder stands in its place."""
     (tmp_path / FILE_NAME).mkdir()
-    with pytest.raises(MachineError):
+    with pytest.raises(MachineError) as caught:
         SQLiteIndex(tmp_path)
+    assert "--no-index" in caught.value.hints[0]  # to build it anew would not help
 
 
 @pytest.mark.parametrize("count", [1, 10, 20])

@@ -102,6 +102,7 @@ class FindService:
                 keys,
                 relational=_has(granted, ExtendedBehaviour.RELATIONAL),
                 fuzzy=_has(granted, ExtendedBehaviour.FUZZY),
+                date_time=_has(granted, ExtendedBehaviour.DATE_TIME),
             ),
             tuple(name for name in names if isinstance(name, str)),
         )
@@ -150,10 +151,13 @@ def _has(granted: bytes, position: int) -> bool:
 
 
 def grant_extended(sop_class_uid: str, information: bytes) -> bytes | None:
-    """What we grant of the extended negotiation of queries: relational ones and fuzzy names (PS3.4 section C.5.1.1)."""
+    """What we grant of the extended negotiation of queries: relational ones, dates with times, fuzzy names.
+
+    PS3.4 section C.5.1.1.
+    """
     if sop_class_uid not in FIND_MODELS:
         return None
-    can = {ExtendedBehaviour.FUZZY}
+    can = {ExtendedBehaviour.FUZZY, ExtendedBehaviour.DATE_TIME}
     if FIND_MODELS[sop_class_uid] is not Model.WORKLIST:
         can.add(ExtendedBehaviour.RELATIONAL)
     return bytes(int(asked == 1 and position in can) for position, asked in enumerate(information[:_MOST_BEHAVIOURS]))

@@ -13,6 +13,7 @@ from dicomtls.scp.storage import StoredInstance
 class Query:
     """What is asked for: `keys` are an identifier without (0008,0052), which `level` is.
 
+    With `date_time` the ranges of a date and its time are one range.
     `unwanted` is called now and then while it is being answered: where it says so, there are no more matches.
     """
 
@@ -21,6 +22,7 @@ class Query:
     keys: Identifier
     relational: bool = False
     fuzzy: bool = False
+    date_time: bool = False
     unwanted: Callable[[], bool] | None = field(default=None, compare=False, repr=False)
 
 

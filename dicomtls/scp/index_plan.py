@@ -14,7 +14,7 @@ from dicomtls.dataset.identifier import Element
 from dicomtls.scp.conditions import Condition, condition
 from dicomtls.scp.index import Query
 from dicomtls.scp.index_attributes import ATTRIBUTES, DERIVED, ORDER, TABLES, Attribute, Derived
-from dicomtls.scp.matching import Criterion, criterion
+from dicomtls.scp.matching import Criterion, criterion, moments
 
 if TYPE_CHECKING:
     from sqlite3 import Connection, Row
@@ -46,12 +46,17 @@ class Plan:
         self._selected: list[str] = []
         self._conditions: list[Condition] = []
         self._shows_availability = INSTANCE_AVAILABILITY in query.keys
-        for tag, element in query.keys.items():
-            if tag not in _NOT_KEYS and tag in _KNOWN[query.level]:
-                self._want(*_KNOWN[query.level][tag], element, fuzzy=query.fuzzy)
+        known = {
+            tag: element for tag, element in query.keys.items() if tag not in _NOT_KEYS and tag in _KNOWN[query.level]
+        }
+        self._moments = moments(known) if query.date_time else {}
+        for tag, element in known.items():
+            self._want(*_KNOWN[query.level][tag], element, fuzzy=query.fuzzy)
 
     def _want(self, level: Level, attribute: Attribute | Derived, element: Element, *, fuzzy: bool) -> None:
         wanted = criterion(Element(attribute.vr, element.values), fuzzy=fuzzy)
+        if any(attribute.tag == span.time_tag for span in self._moments.values()):
+            wanted = None
         if self._is_for_instances and wanted is None:
             return
         has_many = isinstance(attribute, Derived) or attribute.has_many
@@ -96,10 +101,15 @@ class Plan:
             last, size = page[-1][0], min(4 * size, _LONGEST_PAGE)
 
     def _matches(self, row: "Row") -> bool:
-        return all(
+        is_match = all(
             column.criterion is None or column.criterion.matches(_values(column, row[place]))
             for place, column in enumerate(self._columns, start=1)
         )
+        return is_match and (not self._moments or self._is_in_moments(row))
+
+    def _is_in_moments(self, row: "Row") -> bool:
+        texts = {column.tag: row[place] for place, column in enumerate(self._columns, start=1)}
+        return all(span.matches((texts[tag], texts[span.time_tag])) for tag, span in self._moments.items())
 
     def identifier(self, row: "Row") -> dict[int, Element]:
         """What was asked for, of one match."""

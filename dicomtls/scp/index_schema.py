@@ -19,6 +19,15 @@ _BUSY_SECONDS: Final = 30.0
 _DAMAGED: Final = frozenset((1, 11, 26))
 """SQLITE_ERROR (a table is missing), SQLITE_CORRUPT and SQLITE_NOTADB: what a whole index never says."""
 
+_CANNOT_WRITE: Final = "let us write in the folder, or keep no index with --no-index"
+_HINTS: Final = {
+    3: _CANNOT_WRITE,
+    8: _CANNOT_WRITE,
+    13: "make room on the disk, or keep no index with --no-index",
+    14: _CANNOT_WRITE,
+}
+"""By what SQLite says: SQLITE_PERM, SQLITE_READONLY, SQLITE_FULL and SQLITE_CANTOPEN."""
+
 _COLUMNS: Final = {
     Level.PATIENT: "",
     Level.STUDY: "patient INTEGER NOT NULL,",
@@ -94,6 +103,12 @@ def is_damage(error: "sqlite3.Error") -> bool:
     """Whether an error says that the file is not what it should be; else the disk, or another process, is the cause."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGED
+
+
+def hint(error: "sqlite3.Error") -> str:
+    """What to do about an error: only a damaged index is better for being built anew."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    return _HINTS.get(code, "build it from the files with --reindex")
 
 
 def set_aside(path: Path) -> Path:

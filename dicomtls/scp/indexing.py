@@ -18,8 +18,8 @@ from dicomtls.scp.journal import Journal, read_segment
 if TYPE_CHECKING:
     import sqlite3
 
-MOST_WAITING: Final = 50_000
-"""Lines in the journal; half a minute's work to read them would be too much for whoever asks then."""
+MOST_WAITING: Final = 20_000
+"""Lines in the journal: a third of a second's work, which whoever asks then waits for."""
 _LONGEST_WAIT: Final = 10.0
 _LOOK_EVERY: Final = 0.05
 _FEW: Final = 20

@@ -16,8 +16,8 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from dicomtls.files import machine_errors, open_flags
-from dicomtls.scp.locking import lock_folder, sync_folder
+from dicomtls.files import machine_errors, open_flags, sync_folder
+from dicomtls.scp.locking import lock_folder
 
 _PREFIX: Final = ".dicomtls-journal-"
 _FLAGS: Final = open_flags("O_WRONLY", "O_CREAT", "O_EXCL", "O_APPEND", "O_CLOEXEC")

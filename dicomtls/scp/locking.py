@@ -22,13 +22,3 @@ def lock_folder(directory: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
-
-
-def sync_folder(folder: str) -> None:
-    """Make the names in a folder durable, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

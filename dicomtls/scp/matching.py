@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeAlias
 from dicomtls.dataset.identifier import Element, Identifier, Value
 from dicomtls.dataset.value_representations import SEQUENCE
 from dicomtls.scp.patterns import FuzzyName, Name, Wildcard
-from dicomtls.scp.spans import DateSpan, DateTimeSpan, TimeSpan
+from dicomtls.scp.spans import DateSpan, DateTimeSpan, MomentSpan, TimeSpan
 
 _WILDCARDS: Final = frozenset("*?")
 _NUMBERS: Final = frozenset(("DS", "IS"))
@@ -26,14 +26,30 @@ class Criterion(Protocol):
         """Whether the values of an attribute match; no values where it is empty or missing."""
 
 
-def criterion(element: Element, *, fuzzy: bool = False) -> Criterion | None:
+MOMENTS: Final[Mapping[int, int]] = {
+    0x00080012: 0x00080013,
+    0x00080020: 0x00080030,
+    0x00080021: 0x00080031,
+    0x00080022: 0x00080032,
+    0x00080023: 0x00080033,
+    0x00100030: 0x00100032,
+    0x00321000: 0x00321001,
+    0x00400002: 0x00400003,
+    0x00400004: 0x00400005,
+    0x00400244: 0x00400245,
+    0x00400250: 0x00400251,
+}
+"""Dates, and the times that go with them: of instances, studies, series, birth, and procedure steps."""
+
+
+def criterion(element: Element, *, fuzzy: bool = False, date_time: bool = False) -> Criterion | None:
     """What a key asks for; None where it matches everything (PS3.4 section C.2.2.2.3).
 
     Several values match what any of them does, as a list of UIDs does (PS3.4 section C.2.2.2.2). With `fuzzy` a name
     matches where each of its words is the beginning of one.
     """
     if element.vr == SEQUENCE:
-        return _items(element, fuzzy=fuzzy)
+        return _items(element, fuzzy=fuzzy, date_time=date_time)
     texts = [text.strip(" \0") for value in element.values for text in [_text(value)]]
     texts = [text for text in dict.fromkeys(texts) if text]
     if not texts or any(not text.strip("*") for text in texts):
@@ -45,15 +61,45 @@ def criterion(element: Element, *, fuzzy: bool = False) -> Criterion | None:
     return found[0] if len(found) == 1 else AnyOf(tuple(found))
 
 
-def criteria(keys: Identifier, *, fuzzy: bool = False) -> dict[int, Criterion]:
-    """What the keys of a query ask for, without those that match everything."""
-    found = ((tag, criterion(element, fuzzy=fuzzy)) for tag, element in keys.items())
-    return {tag: one for tag, one in found if one is not None}
+def criteria(keys: Identifier, *, fuzzy: bool = False, date_time: bool = False) -> dict[int, Criterion]:
+    """What the keys of a query ask for, without those that match everything.
+
+    With `date_time` the ranges of a date and its time are one, which stands at the date.
+    """
+    found = ((tag, criterion(element, fuzzy=fuzzy, date_time=date_time)) for tag, element in keys.items())
+    wanted = {tag: one for tag, one in found if one is not None}
+    if date_time:
+        for tag, span in moments(keys).items():
+            wanted[tag] = span
+            wanted.pop(span.time_tag, None)
+    return wanted
+
+
+def moments(keys: Identifier) -> dict[int, MomentSpan]:
+    """The spans of dates with times that keys ask for, by the tags of the dates: where both are a single range."""
+    found: dict[int, MomentSpan] = {}
+    for date_tag, time_tag in MOMENTS.items():
+        date, time = _range(keys.get(date_tag)), _range(keys.get(time_tag))
+        if date and time:
+            found[date_tag] = MomentSpan(date, time, time_tag)
+    return found
+
+
+def _range(element: Element | None) -> str | None:
+    """The text of a key that is a single range."""
+    texts = [value for value in element.values if isinstance(value, str)] if element is not None else []
+    return texts[0] if len(texts) == 1 and "-" in texts[0] else None
 
 
 def identifier_matches(wanted: Mapping[int, Criterion], identifier: Identifier) -> bool:
     """Whether a dataset matches all keys."""
-    return all(one.matches(identifier[tag].values if tag in identifier else ()) for tag, one in wanted.items())
+    return all(one.matches(_values_of(tag, one, identifier)) for tag, one in wanted.items())
+
+
+def _values_of(tag: int, one: Criterion, identifier: Identifier) -> Values:
+    if isinstance(one, MomentSpan):
+        return [next(iter(identifier[at].values), "") if at in identifier else "" for at in (tag, one.time_tag)]
+    return identifier[tag].values if tag in identifier else ()
 
 
 def _text(value: Value) -> str:
@@ -119,9 +165,9 @@ def _number(value: Value) -> float | None:
 # Sequences
 
 
-def _items(element: Element, *, fuzzy: bool) -> "Items | None":
+def _items(element: Element, *, fuzzy: bool, date_time: bool) -> "Items | None":
     """What the item of a key asks for (PS3.4 section C.2.2.2.6); several are one beside the other."""
-    wanted = [criteria(item, fuzzy=fuzzy) for item in element.values if isinstance(item, Mapping)]
+    wanted = [criteria(item, fuzzy=fuzzy, date_time=date_time) for item in element.values if isinstance(item, Mapping)]
     if not wanted or not all(wanted):
         return None
     return Items(tuple(wanted))

@@ -61,11 +61,12 @@ class GetService:
             self._on_outcome(operation.refuse(refused))
             return
         operation.begin(len(selection))
-        delivery = _Delivery(self._association, operation, self._index, selection)
-        try:
-            delivery.run()
-        finally:
-            _drop_missing(self._index, delivery.ledger, operation)
+        if selection and not operation.is_cancelled:
+            delivery = _Delivery(self._association, operation, self._index, selection)
+            try:
+                delivery.run()
+            finally:
+                _drop_missing(self._index, delivery.ledger, operation)
         self._on_outcome(operation.finish())
 
 
@@ -86,8 +87,6 @@ class _Delivery:
 
     def run(self) -> None:
         self.ledger.open(self.ledger.kinds())
-        if self._operation.is_cancelled:
-            self.ledger.stop()
         try:
             self._sender.send_all()
         except FileShrank as error:  # half an instance is out, so the sender has aborted

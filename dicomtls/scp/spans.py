@@ -71,6 +71,34 @@ class TimeSpan:
         return _fill(first.strip(), "000000.000000"), _fill(last.strip(), "235959.999999")
 
 
+@dataclass(frozen=True)
+class MomentSpan:
+    """All from one date and time to another: combined matching of two attributes (PS3.4 section C.2.2.2.5.4).
+
+    `date` and `time` are the ranges of both keys; `time_tag` is where the times are.
+    """
+
+    date: str
+    time: str
+    time_tag: int
+
+    def matches(self, values: Sequence[Value]) -> bool:
+        """Whether a date and its time, which are the values in turn, are in the span; without a time the whole day."""
+        date, time = (value if isinstance(value, str) else "" for value in (*values, "", "")[:2])
+        lower, upper = self.span
+        day = plain_date(date)
+        earliest = _fill(plain_time(time), "000000.000000")
+        latest = earliest if time else "235959.999999"
+        return day.isdigit() and lower <= day + earliest and day + latest <= upper
+
+    @cached_property
+    def span(self) -> tuple[str, str]:
+        """The first and the last moment, as YYYYMMDDHHMMSS.FFFFFF; without a date an end is open, whatever its time."""
+        (first, _, last), (since, _, until) = plain_date(self.date).partition("-"), plain_time(self.time).partition("-")
+        lower = first.strip() + _fill(since.strip(), "000000.000000") if first.strip() else ""
+        return lower, last.strip() + _fill(until.strip(), "235959.999999") if last.strip() else _ENDLESS
+
+
 def _fill(time: str, pattern: str) -> str:
     time = time[: len(pattern)]
     return time + pattern[len(time) :]

@@ -129,7 +129,7 @@ class SQLiteIndex:
                 yield
         except sqlite3.Error as error:
             msg = f"the index cannot be used: {self.path}: {error}"
-            raise MachineError(msg, hints=("build it from the files with --reindex",)) from error
+            raise MachineError(msg, hints=(index_schema.hint(error),)) from error
 
     # Building
 

@@ -19,9 +19,9 @@ from typing import Final, Protocol
 from dicomtls.dataset import encode_file_meta, read_attributes
 from dicomtls.dataset.repeated import AttributeReader
 from dicomtls.errors import DataError
-from dicomtls.files import machine_error, machine_errors, open_flags
+from dicomtls.files import machine_error, machine_errors, open_flags, sync_folder
 from dicomtls.scp.layout import Layout
-from dicomtls.scp.locking import lock_folder, sync_folder
+from dicomtls.scp.locking import lock_folder
 
 _INCOMING: Final = ".dicomtls-incoming-"
 _LONGEST_HEAD: Final = 1 << 20

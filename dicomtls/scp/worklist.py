@@ -42,10 +42,10 @@ class Worklist:
 
     def find(self, query: Query) -> Iterator[dict[int, Element]]:
         """Yield the matches, each with the attributes that were asked for; raises `MachineError`."""
-        wanted = criteria(query.keys, fuzzy=query.fuzzy)
+        wanted = criteria(query.keys, fuzzy=query.fuzzy, date_time=query.date_time)
         for item in self._items():
             if identifier_matches(wanted, item):
-                yield _shown(query.keys, item)
+                yield _shown(query.keys, item, query)
 
     def _items(self) -> list[Identifier]:
         with self._guard, machine_errors(self._directory), os.scandir(self._directory) as entries:
@@ -83,20 +83,20 @@ def _read(path: Path) -> Identifier:
     return decode(memoryview(data)[offset:], transfer_syntax)
 
 
-def _shown(keys: Identifier, item: Mapping[int, Element]) -> dict[int, Element]:
+def _shown(keys: Identifier, item: Mapping[int, Element], query: Query) -> dict[int, Element]:
     """What was asked for; attributes that the item does not have are empty."""
-    return {tag: _value(key, item.get(tag)) for tag, key in keys.items() if tag != tags.SPECIFIC_CHARACTER_SET}
+    return {tag: _value(key, item.get(tag), query) for tag, key in keys.items() if tag != tags.SPECIFIC_CHARACTER_SET}
 
 
-def _value(key: Element, found: Element | None) -> Element:
+def _value(key: Element, found: Element | None, query: Query) -> Element:
     if found is None:
         return Element(key.vr)
     inner = [one for one in key.values if isinstance(one, Mapping)]
     if found.vr != SEQUENCE or not inner or not any(inner):
         return found
-    wanted = criterion(key)
+    wanted = criterion(key, fuzzy=query.fuzzy, date_time=query.date_time)
     shown: tuple[Value, ...] = tuple(
-        _shown({tag: one for part in inner for tag, one in part.items()}, item)
+        _shown({tag: one for part in inner for tag, one in part.items()}, item, query)
         for item in found.values
         if isinstance(item, Mapping) and (not isinstance(wanted, Items) or wanted.matches_item(item))
     )

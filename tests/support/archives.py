@@ -31,7 +31,7 @@ from dicomtls.tls import TLSSettings, server_context, server_handshake
 from dicomtls.waiting import Interrupt, deadline_in
 from tests.support.instances import Instance, make_instances
 from tests.support.raw import raw_server
-from tests.support.servers import DEADLINE, open_policy
+from tests.support.servers import DEADLINE, RunningServer, open_policy
 
 
 def paths_of(made: Sequence[Instance]) -> list[Path]:
@@ -61,6 +61,15 @@ def rare_instances(directory: Path, made: Sequence[Instance], count: int = 3) ->
         dataset.StudyInstanceUID = study_uid(made)
         dataset.save_as(instance.path)
     return rare
+
+
+def destination_at(peer: Peer | RunningServer, title: str = "DEST", *, in_clear: bool = True) -> Destination:
+    """A peer as a move destination."""
+    return (
+        Destination(Peer(peer.host, peer.port, title), in_clear)
+        if isinstance(peer, Peer)
+        else destination_at(peer.peer, title, in_clear=in_clear)
+    )
 
 
 class MemoryIndex:

@@ -1,7 +1,9 @@
 """Queries over an association of ours, command by command."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from dicomtls.association.association import Association
 from dicomtls.association.dimse import Command, CommandField
@@ -9,7 +11,10 @@ from dicomtls.association.negotiation import IMPLICIT_VR_LITTLE_ENDIAN, ContextP
 from dicomtls.association.query import FIND_SOP_CLASSES, QUERY_RETRIEVE_LEVEL, Level, Model
 from dicomtls.dataset import EXPLICIT_VR_LE
 from dicomtls.dataset.identifier import Element, Identifier, decode, encode
-from tests.support.servers import DEADLINE, context_of
+from dicomtls.scp.querying import find_offer
+from dicomtls.scp.sqlite_index import SQLiteIndex
+from dicomtls.scp.worklist import Worklist
+from tests.support.servers import DEADLINE, RunningServer, context_of, our_server
 
 FIND_CONTEXTS = [ContextProposal(uid, (EXPLICIT_VR_LE, IMPLICIT_VR_LITTLE_ENDIAN)) for uid in FIND_SOP_CLASSES.values()]
 PENDING, PENDING_WITHOUT_KEYS, SUCCESS, CANCELLED = 0xFF00, 0xFF01, 0x0000, 0xFE00
@@ -80,3 +85,13 @@ def write_worklist(folder: Path, items: Sequence[Mapping[int, Element]]) -> None
     folder.mkdir(exist_ok=True)
     for number, item in enumerate(items):
         (folder / f"{number:03}.wl").write_bytes(encode(item, EXPLICIT_VR_LE, ("ISO_IR 192",)))
+
+
+@contextmanager
+def archive(root: Path, *, worklist: Path | None = None, **options: Any) -> Iterator[RunningServer]:
+    """A server in clear that answers queries about a folder."""
+    with ExitStack() as stack:
+        index = stack.enter_context(closing(SQLiteIndex(root)))
+        items = Worklist(worklist, on_event=lambda _event: None) if worklist is not None else None
+        offers = [find_offer(index, items)]
+        yield stack.enter_context(our_server(root, index=index, offers=offers, **options))

@@ -9,8 +9,8 @@ import pytest
 
 from dicomtls.association.association import Association, Message
 from dicomtls.association.dimse import Command, CommandField
-from dicomtls.association.query import Level, Model
-from dicomtls.dataset import tags
+from dicomtls.association.query import GET_SOP_CLASSES, QUERY_RETRIEVE_LEVEL, Level, Model
+from dicomtls.dataset import IMPLICIT_VR_LE, tags
 from dicomtls.dataset.identifier import Element, decode, encode
 from dicomtls.errors import DicomTLSError
 from dicomtls.scp.services import Services, StoreOutcome
@@ -18,6 +18,8 @@ from dicomtls.scp.storage import FolderStorage
 from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get, move
 from dicomtls.scu.suboperations import Counts
 from dicomtls.waiting import Interrupt
+from tests.support.archives import study_uid
+from tests.support.instances import Instance
 from tests.support.receivers import requestor_of
 from tests.support.servers import Acceptor, acceptor, context_of, open_policy, store_request
 
@@ -143,3 +145,24 @@ def refusal(result: RetrieveResult) -> DicomTLSError:
     with pytest.raises(DicomTLSError) as caught:
         result.check()
     return caught.value
+
+
+def study_of(made: Sequence[Instance]) -> RetrieveRequest:
+    """What asks for the study of these instances."""
+    keys = {tags.STUDY_INSTANCE_UID: Element("UI", (study_uid(made),))}
+    return RetrieveRequest(model=Model.STUDY_ROOT, level=Level.STUDY, keys=keys)
+
+
+def send_request(association: Association, sop_class: str, request: RetrieveRequest) -> None:
+    """A C-GET or C-MOVE by hand."""
+    is_get = sop_class in GET_SOP_CLASSES.values()
+    command = Command(
+        command_field=CommandField.C_GET_RQ if is_get else CommandField.C_MOVE_RQ,
+        message_id=1,
+        affected_sop_class_uid=sop_class,
+        priority=0,
+        move_destination=None if is_get else "DEST",
+        has_dataset=True,
+    )
+    keys = {**request.keys, QUERY_RETRIEVE_LEVEL: Element("CS", (request.level.value,))}
+    association.send(context_of(association, sop_class), command, encode(keys, IMPLICIT_VR_LE))
