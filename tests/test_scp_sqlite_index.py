@@ -368,6 +368,16 @@ def test_text_is_decoded_by_its_character_set(tmp_path: Path) -> None:
             assert len(found(index, Level.STUDY, {PATIENT_NAME: part})) == 1, part
 
 
+def test_long_identifiers_are_told_apart(tmp_path: Path) -> None:
+    """What is too long to be remembered is looked up each time."""
+    names = ("L" * 3000 + end for end in ("a", "b", "a"))
+    for number, name in enumerate(names):
+        write_instance(tmp_path, instance(20 * number, x00100020=name))
+    with closing(SQLiteIndex(tmp_path)) as index:
+        assert len(found(index, Level.PATIENT, {}, Model.PATIENT_ROOT)) == 2
+        assert len(found(index, Level.STUDY, {PATIENT_ID: "L" * 3000 + "a"})) == 2
+
+
 def test_hostile_attributes_are_kept_as_text(tmp_path: Path) -> None:
     """Control characters, SQL, megabytes: found, cut, and never anything else."""
     evil = "x'); DROP TABLE study; --\n\x1b[2J\0"

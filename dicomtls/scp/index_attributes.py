@@ -91,9 +91,6 @@ ATTRIBUTES: Final[dict[Level, tuple[Attribute, ...]]] = {
         Attribute(0x00080033, "ContentTime", "TM"),
         Attribute(0x00200012, "AcquisitionNumber", "IS"),
         Attribute(0x00280008, "NumberOfFrames", "IS"),
-        Attribute(0x00280010, "Rows", "US"),
-        Attribute(0x00280011, "Columns", "US"),
-        Attribute(0x00280100, "BitsAllocated", "US"),
     ),
 }
 """By level, those with the unique key first."""

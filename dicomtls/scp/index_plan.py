@@ -49,7 +49,7 @@ class Plan:
         known = {
             tag: element for tag, element in query.keys.items() if tag not in _NOT_KEYS and tag in _KNOWN[query.level]
         }
-        self._moments = moments(known) if query.date_time else {}
+        self._moments = moments(known) if query.date_time and not for_instances else {}
         for tag, element in known.items():
             self._want(*_KNOWN[query.level][tag], element, fuzzy=query.fuzzy)
 
@@ -122,11 +122,9 @@ class Plan:
         return found
 
 
-def _values(column: _Column, text: str | int | None) -> tuple[str | int, ...]:
+def _values(column: _Column, text: str | int | None) -> tuple[str, ...]:
     if not text and text != 0:
         return ()
-    if column.vr == "US":
-        return (int(text),)
     return tuple(str(text).split("\\")) if column.has_many else (str(text),)
 
 

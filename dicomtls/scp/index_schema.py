@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 FILE_NAME: Final = ".dicomtls-index.sqlite"
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 1
 _BUSY_SECONDS: Final = 30.0
 _DAMAGED: Final = frozenset((1, 11, 26))
 """SQLITE_ERROR (a table is missing), SQLITE_CORRUPT and SQLITE_NOTADB: what a whole index never says."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BATCH: Final = 500
 """Files in one transaction."""
 _MOST_KNOWN: Final = 10_000
+_LONGEST_BRANCH: Final = 1024
 
 
 def _insert(level: Level, *others: str) -> str:
@@ -64,6 +65,13 @@ class IndexWriter:
             raise
         return count
 
+    def _remember(self, branch: tuple[bytes, ...], series: int) -> None:
+        """For the next of the same series; what a peer makes long is not held."""
+        if sum(map(len, branch)) <= _LONGEST_BRANCH:
+            if len(self._series) >= _MOST_KNOWN:
+                self._series.clear()
+            self._series[branch] = series
+
     def _forget_if_changed(self) -> None:
         """Numbers are known as long as nobody else writes: another process may have built all tables anew."""
         [version] = self._connection.execute("PRAGMA data_version").fetchone()
@@ -82,9 +90,7 @@ class IndexWriter:
             series = 0
             for level in ORDER[:-1]:
                 series = self._entity(level, series, kept)
-            if len(self._series) >= _MOST_KNOWN:
-                self._series.clear()
-            self._series[branch] = series
+            self._remember(branch, series)
         values = (series, place, kept.meta.transfer_syntax, *kept.columns(Level.IMAGE))
         if not self._connection.execute(_INSERT_INSTANCE, values).rowcount:
             self._replace_lost(kept.meta.sop_instance_uid, place, values)

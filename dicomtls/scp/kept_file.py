@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from dicomtls.association.query import Level
-from dicomtls.dataset import EXPLICIT_VR_BE, read_attributes, tags
+from dicomtls.dataset import read_attributes, tags
 from dicomtls.dataset.character_sets import CharacterSets, character_sets
 from dicomtls.dataset.file_meta import FileMeta, HeadTooShort
 from dicomtls.dataset.repeated import AttributeReader, FileMetaReader
@@ -36,7 +36,7 @@ class KeptFile(NamedTuple):
     @property
     def sets(self) -> CharacterSets:
         """How its text is encoded."""
-        return _sets(self.values.get(tags.SPECIFIC_CHARACTER_SET, b""))
+        return _sets(self.values.get(tags.SPECIFIC_CHARACTER_SET, b"")[:_LONGEST_VALUE])
 
     @property
     def branch(self) -> tuple[bytes, ...]:
@@ -68,12 +68,7 @@ class KeptFile(NamedTuple):
         if attribute.tag == tags.SOP_CLASS_UID:
             return self.meta.sop_class_uid
         value = self.values.get(attribute.tag)
-        if not value:
-            return ""
-        if attribute.vr == "US":
-            is_big = self.meta.transfer_syntax == EXPLICIT_VR_BE
-            return str(int.from_bytes(value[:2], "big" if is_big else "little"))
-        return _text(attribute, value, sets)
+        return _text(attribute, value, sets) if value else ""
 
 
 _BRANCH: Final = (tags.SPECIFIC_CHARACTER_SET, *(ATTRIBUTES[level][0].tag for level in ORDER[:-1]))
@@ -86,7 +81,7 @@ _OF_META: Final = frozenset((tags.SOP_INSTANCE_UID, tags.SOP_CLASS_UID))
 
 @lru_cache(maxsize=64)
 def _sets(value: bytes) -> CharacterSets:
-    names = value[:_LONGEST_VALUE].decode("ascii", "replace")
+    names = value.decode("ascii", "replace")
     return character_sets(tuple(name.strip() for name in names.split("\\"))) if names else character_sets(())
 
 
