@@ -12,6 +12,7 @@ import pytest
 
 from dicomtls.association import association as association_module
 from dicomtls.association import channel as channel_module
+from dicomtls.association import short_pdu
 from dicomtls.association.association import Association
 from dicomtls.association.dimse import encode_command
 from dicomtls.association.pdu import PDU, Abort, ReleaseRequest, encode
@@ -262,7 +263,7 @@ def fill(sock: socket.socket) -> None:
 
 def test_an_abort_is_given_up_when_the_peer_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The farewell has its own deadline."""
-    monkeypatch.setattr(association_module, "_FAREWELL_SECONDS", SHORT)
+    monkeypatch.setattr(short_pdu, "_FAREWELL_SECONDS", SHORT)
     done = threading.Event()
     with associated(held(done), small_buffers=True) as (association, _):
         fill(association._channel._stream.sock)
