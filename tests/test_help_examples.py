@@ -20,7 +20,7 @@ from tests.support.instances import make_instances
 EXAMPLES = sorted({line for path in command_paths() for line in examples_of(path)})
 # What a test cannot have: a fixed port, a folder of the system, somebody at a terminal, an archive that knows where
 # our free port is, a serial number that was drawn, a peer of another name.
-NOT_RUN = ("serve", "move", "--ask-passphrase", "/etc/", "revoke 5d0c1f3a9b", "forget pacs.example")
+NOT_RUN = ("serve", "move", "--listen", "--ask-passphrase", "/etc/", "revoke 5d0c1f3a9b", "forget pacs.example")
 RUN = [line for line in EXAMPLES if not any(word in line for word in NOT_RUN)]
 WITHOUT_PEER = ("certgen", "demo", "peers")
 HOSTS = ("pacs.example", "ct1.example", "ris.example", "localhost", "192.0.2.7", "pacs")
