@@ -57,7 +57,7 @@ def test_report_is_taken_over_tls_from_an_archive_in_its_role(pki: PKI) -> None:
         [context] = association.parameters.contexts.values()
         response = bring(association, encoded(REPORT))
         association.release()
-        server.wait_for("report")
+        server.wait_for("association-released", 2)  # before the server is stopped, which would be told as a warning
     assert (context.scu_role, context.scp_role) == (False, True)
     assert (response.command_field, response.status) == (CommandField.N_EVENT_REPORT_RSP, 0)
     assert (response.message_id_being_responded_to, response.event_type_id) == (9, 2)

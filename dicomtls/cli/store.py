@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     "dicomtls store PACS@pacs.example study/ --ca hospital-ca.pem",
-    "dicomtls store pacs DICOMDIR --commit --listen 11113 --ca ca.pem --cert both.pem",
+    "dicomtls store pacs DICOMDIR --commit --listen 2762 --ca ca.pem --cert ws1.pem",
     "find . -name '*.dcm' | dicomtls store localhost --files-from - --ca ca.pem",
 )
 
