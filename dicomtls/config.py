@@ -5,7 +5,7 @@ What the values mean is the options' own affair: they are kept as what a command
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, TypeAlias
@@ -43,6 +43,15 @@ class Configuration(NamedTuple):
     path: Path | None = None
     defaults: Mapping[str, Setting] = MappingProxyType({})
     peers: Mapping[str, NamedPeer] = MappingProxyType({})
+    lines: Mapping[tuple[str, str], int] = MappingProxyType({})
+    """Where each key is, by its section: `defaults`, or the name of a peer behind `peers.`."""
+
+    def origin(self, key: str, name: str | None) -> str:
+        """The file, the key and its line, for an error about what `settings_for` gives."""
+        peer = self.peers.get(name) if name is not None else None
+        is_own = peer is not None and key in peer.settings
+        line = self.lines.get((f"peers.{name}" if is_own else "defaults", key))
+        return f"{self.path}: {key}" + (f" (line {line})" if line is not None else "")
 
     def settings_for(self, name: str | None) -> dict[str, Setting]:
         """The defaults, and over them what holds for the peer of that name."""
@@ -97,16 +106,16 @@ class _Reader:
     def __init__(self, path: Path, known: frozenset[str]) -> None:
         self._path = path
         self._known = known
-        self._text = ""
+        self._lines: Mapping[tuple[str, str], int] = {}
 
     def read(self, content: bytes) -> Configuration:
         document = self._document(content)
         for key in document:
             if key not in ("defaults", "peers"):
-                self._unknown(key, ("defaults", "peers"), "a section")
+                self._unknown(key, ("defaults", "peers"), "a section", self._line_of(key, "") or self._line_of("", key))
         defaults = self._settings(self._table(document, "defaults"), "defaults", self._known)
         peers = self._table(document, "peers")
-        return Configuration(self._path, defaults, {name: self._peer(name, peers) for name in peers})
+        return Configuration(self._path, defaults, {name: self._peer(name, peers) for name in peers}, self._lines)
 
     def _document(self, content: bytes) -> dict[str, object]:
         import tomllib  # 4 ms that only a file is to cost
@@ -114,8 +123,9 @@ class _Reader:
         if len(content) > LARGEST:
             self._refuse(f"it has more than {LARGEST >> 20} MB")
         try:
-            self._text = content.decode()
-            return tomllib.loads(self._text)
+            text = content.decode()
+            self._lines = _lines(text)
+            return tomllib.loads(text)
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not TOML in UTF-8"
             self._refuse(reason[:1].lower() + reason[1:])
@@ -136,11 +146,11 @@ class _Reader:
         rest = {key: value for key, value in table.items() if key not in PEER_KEYS}
         host, port, title = own.get("host"), own.get("port"), own.get("aet")
         if not isinstance(host, str) or not host:
-            self._refuse(f"[{where}] has no host", ('add host = "ADDRESS"',))
+            self._refuse(f"[{where}] has no host{self._line_of(where, '')}", ('add host = "ADDRESS"',))
         if port is not None and (isinstance(port, bool) or not isinstance(port, int) or not 0 < port < 1 << 16):
-            self._refuse(f"the port of [{where}] is not a number from 1 to 65535")
+            self._refuse(f"the port of [{where}] is not a number from 1 to 65535{self._line_of(where, 'port')}")
         if title is not None and not isinstance(title, str):
-            self._refuse(f"the aet of [{where}] is not text")
+            self._refuse(f"the aet of [{where}] is not text{self._line_of(where, 'aet')}")
         settings = self._settings(rest, where, self._known, also=PEER_KEYS)
         return NamedPeer(name, host, port, title, settings)
 
@@ -150,38 +160,39 @@ class _Reader:
         found: dict[str, Setting] = {}
         for key, value in table.items():
             if key not in known:
-                self._unknown(key, (*known, *also), f"a key of [{where}]")
+                self._unknown(key, (*known, *also), f"a key of [{where}]", self._line_of(where, key))
             found[key] = self._value(key, value, where)
         return found
 
     def _value(self, key: str, value: object, where: str) -> Setting:
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            return [self._one(key, part) for part in value]
+            return [self._one(key, part, where) for part in value]
         if not isinstance(value, str | int | float):
-            self._refuse(f"{key} of [{where}] is none of text, a number, true or false, and a list of texts")
-        return value if isinstance(value, bool) else self._one(key, str(value))
+            line = self._line_of(where, key)
+            self._refuse(f"{key} of [{where}] is none of text, a number, true or false, and a list of texts{line}")
+        return value if isinstance(value, bool) else self._one(key, str(value), where)
 
-    def _one(self, key: str, text: str) -> str:
+    def _one(self, key: str, text: str, where: str) -> str:
         if key not in PATHS:
             return text
+        line = self._line_of(where, key)
         if not text:
-            self._refuse(f"{key} is an empty path", ("leave the line out, or name a file",))
+            self._refuse(f"{key} is an empty path{line}", ("leave the line out, or name a file",))
         # A path that begins with ~ is the user's, as in a shell; everything else relative to this file.
         try:
             return str(self._path.parent / Path(text).expanduser())
         except RuntimeError:  # the system knows no such user
-            self._refuse(f"{key} is in the home of nobody: {text!r}", ("write the whole path",))
+            self._refuse(f"{key} is in the home of nobody: {text!r}{line}", ("write the whole path",))
 
-    def _unknown(self, key: str, known: Iterable[str], what: str) -> NoReturn:
+    def _unknown(self, key: str, known: Iterable[str], what: str, line: str) -> NoReturn:
         from difflib import get_close_matches  # only on the way to an error
 
         near = get_close_matches(key, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known)[:8])} and more"
-        self._refuse(f"{key!r} is not {what}{self._line_of(key)}", (hint,))
+        self._refuse(f"{key!r} is not {what}{line}", (hint,))
 
-    def _line_of(self, key: str) -> str:
-        lines = (number for number, line in enumerate(self._text.splitlines(), 1) if _names(line, key))
-        line = next(lines, None)
+    def _line_of(self, section: str, key: str) -> str:
+        line = self._lines.get((section, key))
         return f" (line {line})" if line is not None else ""
 
     def _refuse(self, reason: str, hints: tuple[str, ...] = ()) -> NoReturn:
@@ -189,13 +200,24 @@ class _Reader:
         raise UsageError(msg, hints=hints or ("see the section on configuration in README",))
 
 
-def _names(line: str, key: str) -> bool:
-    """Whether a line of TOML gives a key or opens a section of that name."""
-    bare = line.strip()
-    if bare.startswith("["):
-        return key in _parts(bare.strip("[] "))
-    return bare.partition("=")[0].strip().strip("\"'") == key
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """The line of each key of TOML by its section; that of a section has no key, and each of its names stands alone.
+
+    It is only a look at the lines: what is written in another way, in braces say, is not in it.
+    """
+    found: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip()
+        if bare.startswith("[") and "=" not in bare:
+            parts = [_unquoted(part) for part in bare.partition("]")[0].strip("[ ").split(".")]
+            section = ".".join(parts)
+            for name in (section, parts[0]):
+                found.setdefault((name, ""), number)
+        elif "=" in bare:
+            found.setdefault((section, _unquoted(bare.partition("=")[0])), number)
+    return found
 
 
-def _parts(dotted: str) -> Iterator[str]:
-    yield from (part.strip().strip("\"'") for part in dotted.split("."))
+def _unquoted(name: str) -> str:
+    return name.strip().strip("\"'")

@@ -111,23 +111,27 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "error", "hint"),
     [
-        ('connect-timeout = "soon"', "connect-timeout: 'soon' is not a number of seconds", "'dicomtls echo --help'"),
-        ('no-tls = "perhaps"', "no-tls: 'perhaps' is neither true nor false", "'dicomtls echo --help'"),
-        ("verbose = 1.5", "verbose: '1.5' is not a whole number", "'dicomtls echo --help'"),
-        ("ca = true", "ca takes a value, not true", 'write ca = "..."'),
-        ("calling-aet = false", "calling-aet takes a value, not false", "leave the line out"),
+        (
+            'connect-timeout = "soon"',
+            "connect-timeout (line 2): 'soon' is not a number of seconds",
+            "'dicomtls echo --help'",
+        ),
+        ('no-tls = "perhaps"', "no-tls (line 2): 'perhaps' is neither true nor false", "'dicomtls echo --help'"),
+        ("verbose = 1.5", "verbose (line 2): '1.5' is not a whole number", "'dicomtls echo --help'"),
+        ("ca = true", "ca (line 2) takes a value, not true", 'write ca = "..."'),
+        ("calling-aet = false", "calling-aet (line 2) takes a value, not false", "leave the line out"),
         (
             'profile = ["a", "b"]',
-            "profile takes one value, not a list of 2",
+            "profile (line 2) takes one value, not a list of 2",
             'write it without brackets: profile = "..."',
         ),
-        ('no-tls = ["true"]', "no-tls takes one value, not a list of 1", "without brackets"),
+        ('no-tls = ["true"]', "no-tls (line 2) takes one value, not a list of 1", "without brackets"),
     ],
 )
 def test_value_that_an_option_does_not_take_is_told_with_its_file(
     tmp_path: Path, line: str, error: str, hint: str
 ) -> None:
-    """Nobody typed the option: the file and the key are what to look at."""
+    """Nobody typed the option: the file, the key and its line are what to look at."""
     path = tmp_path / "dicomtls.toml"
     path.write_text(f"[defaults]\n{line}\n")
     document, result = asked("localhost:1", "--config", path)

@@ -73,15 +73,19 @@ def test_peer_wins_over_the_defaults(tmp_path: Path) -> None:
         ),
         ('[peers.a]\nhost = "x"\nprot = 1', "'prot' is not a key of [peers.a] (line 3)", "did you mean port?"),
         ("[default]", "'default' is not a section (line 1)", "did you mean defaults?"),
-        ("[peers.a]\nport = 1", "[peers.a] has no host", 'add host = "ADDRESS"'),
-        ('[peers.a]\nhost = "x"\nport = 70000', "is not a number from 1 to 65535", "README"),
+        ("[peers.a]\nport = 1", "[peers.a] has no host (line 1)", 'add host = "ADDRESS"'),
+        ('[peers.a]\nhost = "x"\nport = 70000', "is not a number from 1 to 65535 (line 3)", "README"),
         ('[peers.a]\nhost = "x"\nport = true', "is not a number from 1 to 65535", "README"),
-        ('[peers.a]\nhost = "x"\naet = 1', "the aet of [peers.a] is not text", "README"),
+        ('[peers.a]\nhost = "x"\naet = 1', "the aet of [peers.a] is not text (line 3)", "README"),
         ('[peers."a b"]\nhost = "x"', "not a name for a peer: 'a b'", "a letter or a digit"),
-        ("[defaults]\nca = {}", "ca of [defaults] is none of text", "README"),
+        ("[defaults]\nca = {}", "a list of texts (line 2)", "README"),
         ("[defaults]\nca = [[1]]", "ca of [defaults] is none of text", "README"),
-        ('[defaults]\nca = ""', "ca is an empty path", "leave the line out"),
-        ('[defaults]\nca = "~nobody-of-that-name/x"', "in the home of nobody", "write the whole path"),
+        ('[defaults]\nca = ""', "ca is an empty path (line 2)", "leave the line out"),
+        (
+            '[defaults]\nca = "~nobody-of-that-name/x"',
+            "in the home of nobody: '~nobody-of-that-name/x' (line 2)",
+            "write the whole path",
+        ),
         ("defaults = 1", "defaults is a section of its own", "README"),
         ("x = ]\n", "(at line 1, column 5)", "README"),
         ("[a]\n" * 2, "line 2", "README"),
@@ -95,6 +99,18 @@ def test_mistake_is_told_with_its_place(tmp_path: Path, text: str, error: str, h
     assert caught.value.message.startswith(f"{path}: ")
     assert error in caught.value.message
     assert hint in caught.value.hints[0]
+
+
+def test_origin_is_where_the_value_is_from(tmp_path: Path) -> None:
+    """The peer's own line where it has one, else that of the defaults; none where it stands in braces."""
+    text = '# x\n[defaults]\nca = "a"\nprofile = "b"\n\n[peers."pacs.example"] # ca\nhost = "x"\n"ca" = "c"\n'
+    path = write(tmp_path, text)
+    found = load(path, KNOWN)
+    assert found.origin("ca", "pacs.example") == f"{path}: ca (line 8)"
+    assert found.origin("ca", None) == found.origin("ca", "other") == f"{path}: ca (line 3)"
+    assert found.origin("profile", "pacs.example") == f"{path}: profile (line 4)"
+    path.write_text('defaults = { ca = "a" }\n')
+    assert load(path, KNOWN).origin("ca", None) == f"{path}: ca"
 
 
 @given(st.text(max_size=80) | st.text("[]peersdefaults.=\"'\n{},1", max_size=60))

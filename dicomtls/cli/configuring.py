@@ -1,13 +1,14 @@
 """The configuration's part in a command line: what it sets where neither an option nor the environment does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from typer.core import TyperCommand, TyperOption
 
-from dicomtls.cli.declaring import CONFIGURATION
+from dicomtls.cli.declaring import CONFIGURATION, ORIGIN
 from dicomtls.cli.usage import ParserError
 from dicomtls.config import Configuration, find_file, load
 from dicomtls.errors import UsageError
@@ -53,7 +54,8 @@ def configure(command: TyperCommand, context: "Context", arguments: list[str]) -
     name = _only_peer(values, configuration, str(command.name))
     settings = _settings(configuration, name)
     if settings:
-        context.default_map = _as_parameters(command, settings, path)
+        context.meta[ORIGIN] = origin = partial(configuration.origin, name=name)
+        context.default_map = _as_parameters(command, settings, origin)
 
 
 def _only_peer(values: Mapping[str, object], configuration: Configuration, command: str) -> str | None:
@@ -104,22 +106,24 @@ def _first_look(command: TyperCommand, context: "Context", arguments: list[str])
     return values
 
 
-def _as_parameters(command: TyperCommand, settings: Mapping[str, object], path: Path | None) -> dict[str, object]:
+def _as_parameters(
+    command: TyperCommand, settings: Mapping[str, object], origin: Callable[[str], str]
+) -> dict[str, object]:
     """The settings by the names of the command's parameters; one value of many is a list of one.
 
     Raises `UsageError` for what a command line could not say either.
     """
     named = {key.replace("-", "_"): value for key, value in settings.items()}
     options = [one for one in command.params if isinstance(one, TyperOption) and one.name in named]
-    return {str(one.name): _as_given(one, named[str(one.name)], path) for one in options}
+    return {str(one.name): _as_given(one, named[str(one.name)], origin) for one in options}
 
 
-def _as_given(option: TyperOption, value: object, path: Path | None) -> object:
+def _as_given(option: TyperOption, value: object, origin: Callable[[str], str]) -> object:
     key = max(option.opts, key=len).removeprefix("--")
     if isinstance(value, list) and not option.multiple:
-        msg = f"{path}: {key} takes one value, not a list of {len(value)}"
+        msg = f"{origin(key)} takes one value, not a list of {len(value)}"
         raise UsageError(msg, hints=(f'write it without brackets: {key} = "..."',))
     if isinstance(value, bool) and not option.is_flag and not option.count:
-        msg = f"{path}: {key} takes a value, not {str(value).lower()}"
+        msg = f"{origin(key)} takes a value, not {str(value).lower()}"
         raise UsageError(msg, hints=(f'write {key} = "...", or leave the line out',))
     return [value] if option.multiple and isinstance(value, str) else value

@@ -47,6 +47,8 @@ def expand_options(function: Callable[..., int]) -> Callable[..., int]:
 
 CONFIGURATION = "dicomtls.configuration"
 """Where the context of a command holds the configuration that was read for it."""
+ORIGIN = "dicomtls.origin"
+"""Where it holds what says of a key of that in which file and line it is."""
 _CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
 

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typer._click.exceptions import BadParameter, MissingParameter, NoSuchOption
 from typer._click.exceptions import UsageError as ParserError
 
-from dicomtls.cli.declaring import CONFIGURATION
+from dicomtls.cli.declaring import ORIGIN
 from dicomtls.errors import UsageError
 
 __all__ = ["ParserError", "no_such_command", "too_many_arguments", "usage_error"]
@@ -105,7 +105,7 @@ def _name_of(error: BadParameter) -> str:
     if source is not None and source.name == "ENVIRONMENT":
         return str(parameter.envvar)
     if source is not None and source.name == "DEFAULT_MAP" and error.ctx is not None:
-        return f"{error.ctx.meta[CONFIGURATION].path}: {max(parameter.opts, key=len).removeprefix('--')}"
+        return str(error.ctx.meta[ORIGIN](max(parameter.opts, key=len).removeprefix("--")))
     return max(parameter.opts, key=len) if parameter.param_type_name == "option" else parameter.human_readable_name
 
 
