@@ -27,6 +27,12 @@ def test_success_is_one_line() -> None:
     assert (report.values["completed"], report.values["received"]) == (3, None)
 
 
+def test_count_that_is_full_is_no_number() -> None:
+    """There may be more than the field can say."""
+    _, [line] = told(RetrieveResult(status=0, counts=Counts(None, 0xFFFF, 0, 0)))
+    assert line.startswith("65535 or more completed, success")
+
+
 def test_nothing_that_matched_is_said() -> None:
     """It is no failure, and no success that people would take for one."""
     _, [line] = told(RetrieveResult(status=0, counts=Counts(None, 0, 0, 0)))

@@ -55,6 +55,17 @@ def test_success_leaves_none() -> None:
     assert operations.remarks == ("the peer ended with 8 sub-operations remaining",)
 
 
+def test_count_that_is_full_proves_nothing() -> None:
+    """A hundred thousand instances do not fit into the field: the peer says the most that it can, until it fits."""
+    operations, total = SubOperations(), 100_000
+    for done in (0, 10, 40_000, 70_000, total):
+        counts = Counts(min(total - done, 0xFFFF), min(done, 0xFFFF), 0, 0)
+        operations.update(response(counts), is_final=False)
+    operations.update(response(Counts(None, 0xFFFF, 0, 0)), is_final=True)
+    assert operations.remarks == ()
+    assert not operations.counts.is_exact
+
+
 def test_remark_is_made_once() -> None:
     """However often it is due."""
     operations = SubOperations()

@@ -7,6 +7,7 @@ from dicomtls.cli.output import Output
 from dicomtls.cli.running import Report
 from dicomtls.cli.sentences import join, status_word, tls_phrases, warn_of_expiry
 from dicomtls.cli.text import Style, Styled
+from dicomtls.scu.suboperations import MOST_COUNTED
 
 if TYPE_CHECKING:
     from dicomtls.scu.attempt import Attempt
@@ -85,7 +86,8 @@ def _phrases(result: "RetrieveResult", status: Styled, attempt: "Attempt") -> It
     if not (completed or failed or counts.warning or result.status):
         yield "nothing matched"
     else:
-        yield Styled(f"{completed} completed", Style.BAD if failed or result.status else Style.GOOD)
+        least = " or more" if completed == MOST_COUNTED else ""
+        yield Styled(f"{completed}{least} completed", Style.BAD if failed or result.status else Style.GOOD)
     if failed:
         yield Styled(f"{failed} failed", Style.BAD)
     if counts.warning:

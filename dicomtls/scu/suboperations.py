@@ -37,6 +37,11 @@ class Counts(NamedTuple):
         """How many there are in all, where the peer says how many remain."""
         return None if self.remaining is None else self.done + self.remaining
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether none stands where a count ends, and may stand for more."""
+        return MOST_COUNTED not in self
+
 
 NOTHING_COUNTED: Final = Counts()
 """What is known before the first response."""
@@ -70,6 +75,8 @@ class SubOperations:
         if counts == NOTHING_COUNTED:
             return
         self.counts = counts
+        if not (last.is_exact and counts.is_exact):
+            return
         if counts.done < last.done:
             self.remark(f"the peer counted {last.done} sub-operations that had ended, and then {counts.done}")
         elif None not in (last.total, counts.total) and counts.total != last.total and not is_final:
