@@ -7,7 +7,6 @@ from dicomtls.cli.output import Output
 from dicomtls.cli.running import Report
 from dicomtls.cli.sentences import join, status_word, tls_phrases, warn_of_expiry
 from dicomtls.cli.text import Style, Styled
-from dicomtls.scu.suboperations import MOST_COUNTED
 
 if TYPE_CHECKING:
     from dicomtls.scu.attempt import Attempt
@@ -80,6 +79,8 @@ class RetrieveReport:
 
 
 def _phrases(result: "RetrieveResult", status: Styled, attempt: "Attempt") -> Iterator[str | Styled]:
+    from dicomtls.scu.suboperations import MOST_COUNTED
+
     counts = result.counts
     failed = max(counts.failed or 0, len(result.failed_instances))
     completed = counts.completed or 0
