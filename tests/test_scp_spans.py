@@ -67,6 +67,11 @@ def test_time_range_may_go_over_midnight(first: str, last: str, time: str) -> No
         ("-10", "0000", True),
         ("-10", "", False),
         ("10-", "noon", False),
+        ("10-", "235960", True),
+        ("-", "235960.5", True),
+        ("2359", "235960", True),
+        ("1059", "105960", True),
+        ("105959", "105960", False),
     ],
 )
 def test_odd_times(key: str, value: str, expected: bool) -> None:  # noqa: FBT001 -- a table
@@ -135,6 +140,14 @@ def test_acr_nema_forms_become_plain() -> None:
         ("20060705-20060707", "1000-1800", ("20060707", ""), False),
         ("20060705-20060707", "1000-1800", ("", "1200"), False),
         ("20060705-20060707", "1000-1800", (), False),
+        ("202112-202112", "10-18", ("20211225", "1200"), True),
+        ("202112-202112", "10-18", ("20211231", "175959"), True),
+        ("202112-202112", "10-18", ("20220101", "1200"), False),
+        ("2021-2022", "10-18", ("20220615", ""), True),
+        ("2021-2021", "10-18", ("20201231", "1200"), False),
+        ("2021-2021", "10-18", ("202106", "1200"), True),
+        ("202106-202112", "10-18", ("2021", "1200"), False),
+        ("20211231-20211231", "10-", ("20211231", "235960"), True),
     ],
 )
 def test_dates_and_times_are_one_range(date: str, time: str, values: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001 -- a table

@@ -5,16 +5,17 @@ A criterion looks at the values of one attribute. A database may sort out before
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from dicomtls.dataset.identifier import Element, Identifier, Value
-from dicomtls.dataset.value_representations import SEQUENCE
-from dicomtls.scp.patterns import FuzzyName, Name, Wildcard
+from dicomtls.dataset.value_representations import FORMATS, SEQUENCE, TAG
+from dicomtls.scp.patterns import FuzzyName, Name, Wildcard, is_any_name
 from dicomtls.scp.spans import DateSpan, DateTimeSpan, MomentSpan, TimeSpan
 
 _WILDCARDS: Final = frozenset("*?")
-_NUMBERS: Final = frozenset(("DS", "IS"))
+_NUMBERS: Final = frozenset(("DS", "IS", TAG, *FORMATS))
 
 Values: TypeAlias = Sequence[Value]
 
@@ -52,7 +53,7 @@ def criterion(element: Element, *, fuzzy: bool = False, date_time: bool = False)
         return _items(element, fuzzy=fuzzy, date_time=date_time)
     texts = [text.strip(" \0") for value in element.values for text in [_text(value)]]
     texts = [text for text in dict.fromkeys(texts) if text]
-    if not texts or any(not text.strip("*") for text in texts):
+    if not texts or any(_is_universal(element.vr, text) for text in texts):
         return None
     found = [_single(element.vr, text, fuzzy=fuzzy) for text in texts if not _is_exact(element.vr, text)]
     exact = frozenset(text for text in texts if _is_exact(element.vr, text))
@@ -103,7 +104,12 @@ def _values_of(tag: int, one: Criterion, identifier: Identifier) -> Values:
 
 
 def _text(value: Value) -> str:
-    return value if isinstance(value, str) else "" if isinstance(value, (bytes, Mapping)) else f"{value:g}"
+    """A value as text; of a number the shortest that is this number and no other."""
+    return value if isinstance(value, str) else "" if isinstance(value, (bytes, Mapping)) else str(value)
+
+
+def _is_universal(vr: str, text: str) -> bool:
+    return not text.strip("*") or (vr == "PN" and is_any_name(text))
 
 
 _RANGED: Final[Mapping[str, Callable[[str], Criterion]]] = {"DA": DateSpan, "TM": TimeSpan, "DT": DateTimeSpan}
@@ -145,7 +151,7 @@ class AnyOf:
 
 @dataclass(frozen=True)
 class Number:
-    """A number as text (IS, DS): as text or as a number."""
+    """A number, in binary or as text (IS, DS): as text or as a number."""
 
     text: str
 
@@ -156,10 +162,13 @@ class Number:
 
 
 def _number(value: Value) -> float | None:
-    try:
-        return float(value) if isinstance(value, (str, int, float)) else None
-    except (ValueError, OverflowError):
-        return None
+    """A whole number as one: those of 64 bits are more than a `float` tells apart."""
+    if not isinstance(value, str):
+        return value if isinstance(value, (int, float)) else None
+    for read in (int, float):
+        with suppress(ValueError):  # for `int` also where it has thousands of digits
+            return read(value)
+    return None
 
 
 # Sequences

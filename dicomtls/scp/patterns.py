@@ -63,6 +63,11 @@ def fold_name(name: str) -> str:
     return unicodedata.normalize("NFC", "=".join(groups).rstrip("=").casefold())
 
 
+def is_any_name(key: str) -> bool:
+    """Whether a key asks for no name in particular: nothing but empty components, as forms send that nobody filled."""
+    return not fold_name(key)
+
+
 @dataclass(frozen=True)
 class Name:
     """A person name, without case.

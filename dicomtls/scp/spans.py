@@ -10,6 +10,10 @@ from typing import Final
 from dicomtls.dataset.identifier import Value
 
 _ENDLESS: Final = "~"  # behind every digit
+_FIRST_TIME: Final = "000000.000000"
+_LAST_TIME: Final = "235960.999999"  # a leap second is one of the day (PS3.5 section 6.2)
+_FIRST_DATE: Final = "00000000"
+_LAST_DATE: Final = "99999999"
 
 
 def plain_date(text: str) -> str:
@@ -47,7 +51,7 @@ class DateSpan:
 class TimeSpan:
     """A time, or all from one to another, both included; over midnight where the first is the later one.
 
-    What is told less precisely stands for all that it may be: 10 ends at 10:59:59.999999.
+    What is told less precisely stands for all that it may be: 10 ends with the last second of 10:59.
     """
 
     text: str
@@ -60,7 +64,7 @@ class TimeSpan:
         if not time[:6].isdigit():
             return False
         lower, upper = self.span
-        time = _fill(time, "000000.000000")
+        time = _fill(time, _FIRST_TIME)
         return lower <= time <= upper if lower <= upper else time >= lower or time <= upper
 
     @cached_property
@@ -68,7 +72,7 @@ class TimeSpan:
         """The first and the last time, as HHMMSS.FFFFFF."""
         first, is_range, last = plain_time(self.text).partition("-")
         last = last if is_range else first
-        return _fill(first.strip(), "000000.000000"), _fill(last.strip(), "235959.999999")
+        return _fill(first.strip(), _FIRST_TIME), _fill(last.strip(), _LAST_TIME)
 
 
 @dataclass(frozen=True)
@@ -87,21 +91,32 @@ class MomentSpan:
         date, time = (value if isinstance(value, str) else "" for value in (*values, "", "")[:2])
         lower, upper = self.span
         day = plain_date(date)
-        earliest = _fill(plain_time(time), "000000.000000")
-        latest = earliest if time else "235959.999999"
-        return day.isdigit() and lower <= day + earliest and day + latest <= upper
+        earliest = _fill(plain_time(time), _FIRST_TIME)
+        latest = earliest if time else _LAST_TIME
+        return (
+            day.isdigit() and lower <= _fill(day, _FIRST_DATE) + earliest and _fill(day, _LAST_DATE) + latest <= upper
+        )
 
     @cached_property
     def span(self) -> tuple[str, str]:
-        """The first and the last moment, as YYYYMMDDHHMMSS.FFFFFF; without a date an end is open, whatever its time."""
-        (first, _, last), (since, _, until) = plain_date(self.date).partition("-"), plain_time(self.time).partition("-")
-        lower = first.strip() + _fill(since.strip(), "000000.000000") if first.strip() else ""
-        return lower, last.strip() + _fill(until.strip(), "235959.999999") if last.strip() else _ENDLESS
+        """The first and the last moment, as YYYYMMDDHHMMSS.FFFFFF; without a date an end is open, whatever its time.
+
+        Days that are not told count as all, as in a `DateSpan`.
+        """
+        first, last = _ends(plain_date(self.date))
+        since, until = _ends(plain_time(self.time))
+        lower = _fill(first, _FIRST_DATE) + _fill(since, _FIRST_TIME) if first else ""
+        return lower, _fill(last, _LAST_DATE) + _fill(until, _LAST_TIME) if last else _ENDLESS
 
 
-def _fill(time: str, pattern: str) -> str:
-    time = time[: len(pattern)]
-    return time + pattern[len(time) :]
+def _ends(text: str) -> tuple[str, str]:
+    first, _, last = text.partition("-")
+    return first.strip(), last.strip()
+
+
+def _fill(text: str, pattern: str) -> str:
+    text = text[: len(pattern)]
+    return text + pattern[len(text) :]
 
 
 @dataclass(frozen=True)
