@@ -15,7 +15,7 @@ def test_sqlite_index_is_an_index(tmp_path: Path) -> None:
     with closing(SQLiteIndex(tmp_path)) as made:
         index: Index = made
         assert list(index.look_up(["1.2"])) == []
-        index.drop_missing(["1.2"])
+        index.drop_removed(["1.2"])
         assert list(index.find(query)) == []
         assert list(index.instances(query)) == []
 

@@ -71,9 +71,28 @@ def test_damaged_file_is_set_aside_under_a_name_of_its_own(tmp_path: Path) -> No
     ("code", "option"),
     [(13, "make room"), (8, "--no-index"), (14, "--no-index"), (11, "--reindex"), (None, "--reindex")],
 )
-def test_hint_fits_the_error(code: int | None, option: str) -> None:
+def test_hint_fits_the_error(tmp_path: Path, code: int | None, option: str) -> None:
     """Whatever else is in an extended code."""
     error = sqlite3.OperationalError("anything")
     if code is not None:
         error.sqlite_errorcode = code | 0x0200
-    assert option in index_schema.hint(error)
+    assert option in index_schema.hint(error, tmp_path / "index")
+
+
+def test_folder_in_the_place_of_the_index_is_called_one(tmp_path: Path) -> None:
+    """Permissions are not what it lacks."""
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = 14
+    assert f"move {tmp_path.name} away" in index_schema.hint(error, tmp_path)
+
+
+def test_database_is_made_only_where_a_new_one_is_wanted(tmp_path: Path) -> None:
+    """Nobody makes an empty one beside files on a disk that has just come back."""
+    path = tmp_path / "index ?#%"
+    with pytest.raises(sqlite3.OperationalError):
+        index_schema.open_database(path, is_new=False)
+    assert not path.exists()
+    with closing(index_schema.open_database(path)):
+        assert path.is_file()
+    with closing(index_schema.open_database(path, is_new=False)) as connection:
+        index_schema.make_tables(connection)

@@ -1,4 +1,4 @@
-"""Breaking off a database: a query without end ends when nobody wants it any more."""
+"""Breaking off a search: a query without end ends when nobody wants it any more."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from dicomtls.errors import AssociationAborted
-from dicomtls.scp.patience import watched
+from dicomtls.scp.patience import Patience, watched
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 
@@ -49,3 +49,20 @@ def test_errors_of_the_database_are_its_own(
     """Whether anybody is asked or not."""
     with pytest.raises(sqlite3.OperationalError, match="no such table"), watched(connection, unwanted):
         connection.execute("SELECT * FROM nowhere")
+
+
+def test_patience_asks_now_and_then_and_is_over_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not at each step; and nobody is asked again who has said that it is over."""
+    asked: list[int] = []
+
+    def unwanted() -> bool:
+        asked.append(1)
+        return len(asked) == 3
+
+    assert not any(Patience(unwanted).is_over() for _ in range(100))  # within a few microseconds
+    assert asked == []
+    monkeypatch.setattr("dicomtls.scp.patience.ASK_EVERY", 0.0)
+    patience = Patience(unwanted)
+    assert [patience.is_over() for _ in range(5)] == [False, False, True, True, True]
+    assert len(asked) == 3
+    assert not Patience(None).is_over()

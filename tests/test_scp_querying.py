@@ -70,15 +70,22 @@ def test_outcome_is_told(outcome: FindOutcome, name: str, message: str) -> None:
 
 def test_missing_files_are_one_event_with_a_hint() -> None:
     """Beside how the retrieval ended; none where nothing is missing."""
-    for missing, expected in ((0, []), (1, ["1 file is gone"]), (3, ["3 files are gone"])):
+    for missing, dropped, expected, left in (
+        (0, 0, [], ""),
+        (1, 1, ["1 file is gone"], "and left it"),
+        (3, 3, ["3 files are gone"], "and left it"),
+        (3, 2, ["3 files are gone"], "1 of which stays"),
+        (3, 0, ["3 files are gone"], "3 of which stay "),
+    ):
         told: list[tuple[str, str]] = []
 
         def tell(name: str, message: str, severity: Severity, **_facts: object) -> None:
             assert severity is Severity.WARNING
             told.append((name, message))  # noqa: B023 -- called in this turn
 
-        _tell_of_retrieval(tell, RetrieveOutcome("C-GET", None, 0xB000, 5, 2, 3, 0, 0.1, "no such file", missing))
+        outcome = RetrieveOutcome("C-GET", None, 0xB000, 5, 2, 3, 0, 0.1, "no such file", missing, dropped)
+        _tell_of_retrieval(tell, outcome)
         messages = [message for name, message in told if name == "files-missing"]
         assert [message.partition(" that")[0] for message in messages] == expected
-        assert all("--reindex" in message for message in messages)
+        assert all("--reindex" in message and left in message for message in messages)
         assert told[-1][0] == "get-failed"

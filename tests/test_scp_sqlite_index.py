@@ -254,7 +254,8 @@ def test_index_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).mkdir()
     with pytest.raises(MachineError) as caught:
         SQLiteIndex(tmp_path)
-    assert "--no-index" in caught.value.hints[0]  # to build it anew would not help
+    assert "a folder" in caught.value.hints[0]  # to build it anew would not help
+    assert "--no-index" in caught.value.hints[0]
 
 
 @pytest.mark.parametrize("count", [1, 10, 20])
@@ -264,7 +265,9 @@ def test_missing_instances_leave_with_what_they_were_in(tmp_path: Path, count: i
     with closing(SQLiteIndex(tmp_path)) as index:
         for one in stored[40 : 40 + count]:
             one.path.unlink()
-        index.drop_missing([str(instance(number)[INSTANCE_UID]) for number in range(60)])
+        if count == 20:
+            stored[40].path.parent.rmdir()
+        assert index.drop_removed([str(instance(number)[INSTANCE_UID]) for number in range(60)]) == count
         assert len(found(index, Level.IMAGE)) == 60 - count
         assert len(found(index, Level.SERIES)) == 6 - count // 10
         assert len(found(index, Level.STUDY)) == 3 - count // 20
@@ -275,6 +278,32 @@ def test_missing_instances_leave_with_what_they_were_in(tmp_path: Path, count: i
         assert found(index, Level.IMAGE, {PATIENT_ID: "P1", STUDY_UID: "1.2.2"}) == sorted(
             str(instance(number)[INSTANCE_UID]) for number in range(40, 60)
         )
+
+
+def test_instances_out_of_reach_stay(tmp_path: Path) -> None:
+    """Their disk is not mounted: they are there again when it is, and others are removed meanwhile."""
+    stored = write_instances(tmp_path, 60)
+    uids = [str(instance(number)[INSTANCE_UID]) for number in range(60)]
+    with closing(SQLiteIndex(tmp_path)) as index:
+        stored[0].path.unlink()
+        disk = stored[20].path.parent
+        elsewhere = disk.rename(tmp_path / ".elsewhere")
+        disk.mkdir()
+        assert index.drop_removed(uids) == 1
+        assert len(found(index, Level.IMAGE)) == 59
+        disk.rmdir()
+        elsewhere.rename(disk)
+        assert index.drop_removed(uids) == 0
+
+
+def test_index_file_that_is_gone_is_not_made_anew_by_a_retrieval(tmp_path: Path) -> None:
+    """An empty one would look like an archive without instances at the next start."""
+    write_instances(tmp_path, 20)
+    with closing(SQLiteIndex(tmp_path)) as index:
+        index.path.unlink()
+        with pytest.raises(MachineError):
+            index.drop_removed([str(instance(0)[INSTANCE_UID])])
+        assert not index.path.exists()
 
 
 def test_instance_that_came_again_otherwise_is_what_its_file_is(tmp_path: Path) -> None:
@@ -308,7 +337,7 @@ def test_index_that_another_process_built_anew_is_used_as_it_is_now(tmp_path: Pa
 def test_nothing_is_looked_for_that_nobody_wants(index: SQLiteIndex, ask: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As soon as that is so, which is asked while the database works."""
     monkeypatch.setattr("dicomtls.scp.patience._STEPS", 1)
-    monkeypatch.setattr("dicomtls.scp.patience._ASK_EVERY", 0.0)
+    monkeypatch.setattr("dicomtls.scp.patience.ASK_EVERY", 0.0)
     asked: list[int] = []
 
     def unwanted() -> bool:

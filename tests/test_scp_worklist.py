@@ -1,5 +1,9 @@
 """A worklist from files: matched with the keys of sequences, read again when they change."""
 
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -116,6 +120,66 @@ def test_files_are_read_again_when_they_change(tmp_path: Path) -> None:
         encode_file_meta("1.2.840.10008.5.1.4.31", "1.2.3", EXPLICIT_VR_LE, "X") + encode(item("Fritz"), EXPLICIT_VR_LE)
     )
     assert names(worklist, {}) == ["E", "F"]
+
+
+def test_file_that_another_one_of_its_size_and_time_replaced_is_read_again(tmp_path: Path) -> None:
+    """As cp -p and rsync leave it; written to in place, too."""
+    folder = tmp_path / "items"
+    write_worklist(folder, [item("Adam^A")])
+    worklist = Worklist(folder, on_event=lambda _event: None)
+    assert names(worklist, {}) == ["A"]
+    path, times = folder / "000.wl", (folder / "000.wl").stat()
+    for name in ("Emil^E", "Udos^U"):
+        content = encode(item(name), EXPLICIT_VR_LE, ("ISO_IR 192",))
+        assert len(content) == times.st_size
+        if name.startswith("E"):
+            other = tmp_path / "other"
+            other.write_bytes(content)
+            os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+            other.replace(path)
+        else:
+            path.write_bytes(content)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert path.stat().st_mtime_ns == times.st_mtime_ns
+        assert names(worklist, {}) == [name[0]]
+
+
+def wanted_for(times: int) -> Callable[[], bool]:
+    """Says yes so often, and then no more."""
+    left = iter(range(times))
+    return lambda: next(left, None) is None
+
+
+@pytest.mark.parametrize("times", [0, 2, 5, 7])
+def test_search_ends_when_nobody_wants_it(worklist: Worklist, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """While the files are read, and while they are compared; what was read is kept for the next one."""
+    monkeypatch.setattr("dicomtls.scp.patience.ASK_EVERY", 0.0)
+    asked = Query(Model.WORKLIST, Level.IMAGE, keys({PATIENT_NAME: None}), unwanted=wanted_for(times))
+    assert len(list(worklist.find(asked))) == max(0, times - len(ITEMS))
+    assert names(worklist, {}) == ["A", "B", "C", "D"]
+
+
+def test_search_ends_while_another_one_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of whom it would have to wait for."""
+    write_worklist(tmp_path / "items", ITEMS)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(path: Path) -> Identifier:
+        reading.set()
+        assert go_on.wait(20)
+        return item(path.name)
+
+    monkeypatch.setattr("dicomtls.scp.worklist._read", slow)
+    worklist = Worklist(tmp_path / "items", on_event=lambda _event: None)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(names, worklist, {})
+        try:
+            assert reading.wait(20)
+            asked = Query(Model.WORKLIST, Level.IMAGE, keys({PATIENT_NAME: None}), unwanted=wanted_for(1))
+            assert list(worklist.find(asked)) == []
+        finally:
+            go_on.set()
+        assert len(first.result()) == 4
 
 
 def test_files_that_are_no_items_are_told_of_once(tmp_path: Path) -> None:

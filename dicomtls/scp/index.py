@@ -50,5 +50,5 @@ class Index(Protocol):
     def look_up(self, sop_instance_uids: Sequence[str]) -> Iterator[KeptInstance]:
         """Yield those instances that are known, in any order; what has only just come may not be."""
 
-    def drop_missing(self, sop_instance_uids: Sequence[str]) -> None:
-        """Forget these instances, as far as their files are gone."""
+    def drop_removed(self, sop_instance_uids: Sequence[str]) -> int:
+        """Forget these instances, as far as their files were removed; says how many that were."""

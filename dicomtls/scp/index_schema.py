@@ -47,11 +47,20 @@ _INDEXES: Final = (
 )
 
 
-def open_database(path: Path, *, durable: bool = False) -> "sqlite3.Connection":
-    """Open the database, which is made if it is missing; for one thread at a time. Raises `sqlite3.Error`."""
+def open_database(path: Path, *, durable: bool = False, is_new: bool = True) -> "sqlite3.Connection":
+    """Open the database for one thread at a time; where it is missing, it is made if it `is_new`.
+
+    Raises `sqlite3.Error`.
+    """
     import sqlite3
 
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        _address(path, "rwc" if is_new else "rw"),
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -65,15 +74,17 @@ def open_reader(path: Path) -> "sqlite3.Connection":
     """Open the database for queries only; raises `sqlite3.Error`, also where there is none."""
     import sqlite3
 
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, check_same_thread=False
-    )
+    connection = sqlite3.connect(_address(path, "rw"), uri=True, timeout=_BUSY_SECONDS, check_same_thread=False)
     try:
         connection.execute("PRAGMA query_only = 1")
     except BaseException:  # an interrupt too: nobody else knows the connection
         connection.close()
         raise
     return connection
+
+
+def _address(path: Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?mode={mode}"
 
 
 def is_whole(connection: "sqlite3.Connection") -> bool:
@@ -105,8 +116,10 @@ def is_damage(error: "sqlite3.Error") -> bool:
     return code is not None and code & 0xFF in _DAMAGED
 
 
-def hint(error: "sqlite3.Error") -> str:
-    """What to do about an error: only a damaged index is better for being built anew."""
+def hint(error: "sqlite3.Error", path: Path) -> str:
+    """What to do about an error of the database at `path`: only a damaged index is better for being built anew."""
+    if path.is_dir():
+        return f"a folder stands in the place of the index: move {path.name} away, or keep no index with --no-index"
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     return _HINTS.get(code, "build it from the files with --reindex")
 

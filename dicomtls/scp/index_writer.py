@@ -9,6 +9,7 @@ from dicomtls.association.query import Level
 from dicomtls.errors import DataError
 from dicomtls.scp.index_attributes import ORDER, TABLES, UNIQUE_COLUMNS
 from dicomtls.scp.kept_file import KeptFile, KeptFileReader, column_names
+from dicomtls.scp.removal import Removal
 
 if TYPE_CHECKING:
     import sqlite3
@@ -116,27 +117,35 @@ class IndexWriter:
                 self._series.clear()
 
 
-def drop_missing(connection: "sqlite3.Connection", root: str, sop_instance_uids: Iterable[str]) -> None:
-    """Take out instances whose files are gone, and what has none left above them; raises `sqlite3.Error`."""
-    left = iter(sop_instance_uids)
+def drop_removed(connection: "sqlite3.Connection", root: str, sop_instance_uids: Iterable[str]) -> int:
+    """Take out instances whose files were removed, and what has none left above them; says how many instances.
+
+    Raises `sqlite3.Error`, `OSError`.
+    """
+    removal = Removal(root)
+    left, count = iter(sop_instance_uids), 0
     while batch := list(islice(left, BATCH)):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            _drop_batch(connection, root, batch)
+            dropped = _drop_batch(connection, removal, batch)
             connection.execute("COMMIT")
+            count += dropped
         finally:  # an interrupt too
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+    return count
 
 
-def _drop_batch(connection: "sqlite3.Connection", root: str, uids: list[str]) -> None:
+def _drop_batch(connection: "sqlite3.Connection", removal: Removal, uids: list[str]) -> int:
     emptied: set[int] = set()
+    count = 0
     for uid in uids:
         row = connection.execute(_SELECT_KNOWN, (uid,)).fetchone()
-        if row is not None and not os.path.lexists(f"{root}/{row[0]}"):
-            connection.execute("DELETE FROM instance WHERE SOPInstanceUID = ?", (uid,))
+        if row is not None and removal.is_of(row[0]):
+            count += connection.execute("DELETE FROM instance WHERE SOPInstanceUID = ?", (uid,)).rowcount
             emptied.add(row[1])
     _drop_empty(connection, emptied)
+    return count
 
 
 def _drop_empty(connection: "sqlite3.Connection", numbers: set[int]) -> None:

@@ -61,7 +61,7 @@ class KeptLedger(Ledger):
             except DataError as error:
                 self.not_sent(one, error.message, code=error.code)
             except OSError as error:
-                if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                if isinstance(error, FileNotFoundError):
                     self.missing.append(one.sop_instance_uid)
                 self.not_sent(one, reason_of(error), code="unreadable-file")
         return None

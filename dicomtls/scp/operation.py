@@ -30,7 +30,7 @@ _LONGEST_LIST: Final = 0xFFFE
 class RetrieveOutcome(NamedTuple):
     """How a C-MOVE or C-GET ended; `reason` says why where not all was sent.
 
-    Of what failed, `missing` were in the index while their files were gone.
+    Of what failed, `missing` were in the index while their files were gone; `dropped` of these left the index.
     """
 
     operation: str
@@ -43,6 +43,7 @@ class RetrieveOutcome(NamedTuple):
     seconds: float
     reason: str | None
     missing: int = 0
+    dropped: int = 0
 
 
 class Operation:
@@ -54,6 +55,7 @@ class Operation:
     def __init__(self, association: Association, request: Message) -> None:
         self.is_cancelled = False
         self.missing = 0
+        self.dropped = 0
         self.reason: str | None = None
         self.comment: str | None = None
         self._association = association
@@ -165,6 +167,7 @@ class Operation:
             monotonic() - self._started,
             self.reason if status != SUCCESS else None,
             self.missing,
+            self.dropped,
         )
 
     def _final_status(self) -> int:

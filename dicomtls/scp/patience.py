@@ -1,4 +1,4 @@
-"""Breaking off a database that works for somebody who does not wait any more."""
+"""Breaking off a search for somebody who does not wait any more: in a database, or step by step."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,24 @@ if TYPE_CHECKING:
 
 _STEPS: Final = 10_000
 """Of SQLite's virtual machine, a millisecond or less, between two looks at the clock."""
-_ASK_EVERY: Final = 0.05
+ASK_EVERY: Final = 0.05
+"""Seconds between two questions whether what is found is still wanted."""
+
+
+class Patience:
+    """Asks now and then whether a search is still wanted; `unwanted` may raise. Once it is over, it stays so."""
+
+    def __init__(self, unwanted: Callable[[], bool] | None) -> None:
+        self._unwanted = unwanted
+        self._is_over = False
+        self._due = monotonic() + ASK_EVERY
+
+    def is_over(self) -> bool:
+        """Whether nobody wants it any more; raises what `unwanted` raises."""
+        if self._unwanted is not None and not self._is_over and monotonic() >= self._due:
+            self._is_over = self._unwanted()
+            self._due = monotonic() + ASK_EVERY
+        return self._is_over
 
 
 @contextmanager
@@ -41,15 +58,13 @@ class _Watch:
     def __init__(self, unwanted: Callable[[], bool]) -> None:
         self.is_over = False
         self.error: BaseException | None = None
-        self._unwanted = unwanted
-        self._due = monotonic() + _ASK_EVERY
+        self._patience = Patience(unwanted)
 
     def look(self) -> bool:
         """Whether SQLite is to break off: it asks, and what is raised here would be lost in it."""
-        if not self.is_over and monotonic() >= self._due:
+        if not self.is_over:
             try:
-                self.is_over = self._unwanted()
+                self.is_over = self._patience.is_over()
             except BaseException as error:  # noqa: BLE001 -- raised where the block ends
                 self.error, self.is_over = error, True
-            self._due = monotonic() + _ASK_EVERY
         return self.is_over

@@ -103,9 +103,7 @@ def retrieve_offers(index: Index, destinations: Destinations) -> list[Offer]:
 
 def _tell_of_retrieval(tell: Tell, outcome: RetrieveOutcome) -> None:
     if outcome.missing:
-        files = "1 file is" if outcome.missing == 1 else f"{outcome.missing} files are"
-        message = f"{files} gone that the index had, and left it; --reindex looks at all files anew"
-        tell("files-missing", message, Severity.WARNING, instances=outcome.missing)
+        _tell_of_missing(tell, outcome.missing, outcome.dropped)
     name = outcome.operation.removeprefix("C-").lower()
     facts = {
         "destination": outcome.destination,
@@ -124,6 +122,19 @@ def _tell_of_retrieval(tell: Tell, outcome: RetrieveOutcome) -> None:
     reason = outcome.reason or status_meaning(outcome.status, CommandField.C_MOVE_RQ)
     message = f"{name}{to} failed: {reason} (0x{outcome.status:04X}), {done}"
     tell(f"{name}-failed", message, Severity.WARNING, reason=reason, **facts)
+
+
+def _tell_of_missing(tell: Tell, missing: int, dropped: int) -> None:
+    files = "1 file is" if missing == 1 else f"{missing} files are"
+    if dropped == missing:
+        left = "and left it; --reindex looks at all files anew"
+    else:
+        stay = missing - dropped
+        left = (
+            f"{stay} of which {'stays' if stay == 1 else 'stay'} in it, since a folder on the way is empty, a link, or"
+            " not mounted; mount it, or have all files looked at anew with --reindex"
+        )
+    tell("files-missing", f"{files} gone that the index had, {left}", Severity.WARNING, instances=missing, left=dropped)
 
 
 def _tell_of_commitment(tell: Tell, outcome: CommitmentOutcome) -> None:

@@ -66,7 +66,7 @@ class GetService:
             try:
                 delivery.run()
             finally:
-                _drop_missing(self._index, delivery.ledger, operation)
+                _drop_removed(self._index, delivery.ledger, operation)
         self._on_outcome(operation.finish())
 
 
@@ -167,7 +167,7 @@ class MoveService:
             try:
                 self._send(message, operation, destination, transfer)
             finally:
-                _drop_missing(self._index, transfer.ledger, operation)
+                _drop_removed(self._index, transfer.ledger, operation)
                 del transfer.ledger  # which refers to it: the association is not to wait for the garbage collection
         self._on_outcome(operation.finish())
 
@@ -246,9 +246,9 @@ def _select(index: Index, query: Query, operation: Operation, interrupt: Interru
         raise Refused(CANNOT_COUNT, error.message) from error
 
 
-def _drop_missing(index: Index, ledger: KeptLedger, operation: Operation) -> None:
-    """What could not be sent because it is not there is not to be found any more either."""
+def _drop_removed(index: Index, ledger: KeptLedger, operation: Operation) -> None:
+    """What could not be sent because it was removed is not to be found any more either."""
     operation.missing = len(ledger.missing)
     if ledger.missing:
         with suppress(MachineError):  # the next one to miss them tries it again
-            index.drop_missing(ledger.missing)
+            operation.dropped = index.drop_removed(ledger.missing)

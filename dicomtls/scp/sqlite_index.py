@@ -15,7 +15,7 @@ from dicomtls.scp import index_schema
 from dicomtls.scp.events import Event, Listener, Severity
 from dicomtls.scp.index import KeptInstance, Query
 from dicomtls.scp.index_plan import Plan
-from dicomtls.scp.index_writer import BATCH, IndexWriter, all_places, drop_missing
+from dicomtls.scp.index_writer import BATCH, IndexWriter, all_places, drop_removed
 from dicomtls.scp.indexing import Indexing
 from dicomtls.scp.journal import Journal, replay_abandoned
 from dicomtls.scp.patience import watched
@@ -82,16 +82,17 @@ class SQLiteIndex:
         for row in rows:
             yield self._kept(*row)
 
-    def drop_missing(self, sop_instance_uids: Sequence[str]) -> None:
-        """Forget these instances as far as their files are gone, and what has none any more; raises `MachineError`.
+    def drop_removed(self, sop_instance_uids: Sequence[str]) -> int:
+        """Forget these instances as far as their files were removed, and what has none any more; says how many.
 
-        What is received meanwhile is not lost: its file is there before its line is read.
+        Files on a disk that is not mounted may come back, and stay (`Removal`). What is received meanwhile is not
+        lost: its file is there before its line is read. Raises `MachineError`.
         """
         with (
             self._machine_errors(),
-            closing(index_schema.open_database(self.path, durable=self._durable)) as connection,
+            closing(index_schema.open_database(self.path, durable=self._durable, is_new=False)) as connection,
         ):
-            drop_missing(connection, self._root, sop_instance_uids)
+            return drop_removed(connection, self._root, sop_instance_uids)
 
     def _kept(self, path: str, *others: str) -> KeptInstance:
         return KeptInstance(f"{self._root}/{path}", *others)
@@ -129,7 +130,7 @@ class SQLiteIndex:
                 yield
         except sqlite3.Error as error:
             msg = f"the index cannot be used: {self.path}: {error}"
-            raise MachineError(msg, hints=(index_schema.hint(error),)) from error
+            raise MachineError(msg, hints=(index_schema.hint(error, self.path),)) from error
 
     # Building
 

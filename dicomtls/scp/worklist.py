@@ -19,15 +19,24 @@ from dicomtls.files import machine_errors
 from dicomtls.scp.events import Event, Listener, Severity
 from dicomtls.scp.index import Query
 from dicomtls.scp.matching import Items, criteria, criterion, identifier_matches
+from dicomtls.scp.patience import ASK_EVERY, Patience
 
 _LONGEST_FILE: Final = 1 << 20
+
+
+class _Version(NamedTuple):
+    """What becomes another where a file is replaced or written to, whatever time it is then given."""
+
+    size: int
+    modified: int
+    changed: int
+    number: int
 
 
 class _Known(NamedTuple):
     """A file as it was read; `item` is None where it cannot be."""
 
-    size: int
-    changed: int
+    version: _Version | None
     item: Identifier | None
 
 
@@ -43,34 +52,55 @@ class Worklist:
     def find(self, query: Query) -> Iterator[dict[int, Element]]:
         """Yield the matches, each with the attributes that were asked for; raises `MachineError`."""
         wanted = criteria(query.keys, fuzzy=query.fuzzy, date_time=query.date_time)
-        for item in self._items():
+        patience = Patience(query.unwanted)
+        for item in self._items(patience):
+            if patience.is_over():
+                return
             if identifier_matches(wanted, item):
                 yield _shown(query.keys, item, query)
 
-    def _items(self) -> list[Identifier]:
-        with self._guard, machine_errors(self._directory), os.scandir(self._directory) as entries:
+    def _items(self, patience: Patience) -> list[Identifier]:
+        """All items, or those that could be read before nobody wanted them any more."""
+        while not self._guard.acquire(timeout=ASK_EVERY):  # another association reads the folder
+            if patience.is_over():
+                return []
+        try:
+            return self._read_all(patience)
+        finally:
+            self._guard.release()
+
+    def _read_all(self, patience: Patience) -> list[Identifier]:
+        with machine_errors(self._directory), os.scandir(self._directory) as entries:
             names = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda one: one.name)
-            files = [entry for entry in names if entry.is_file()]
-            self._known = {entry.name: self._look_at(entry) for entry in files}
-            return [known.item for known in self._known.values() if known.item is not None]
+        found: dict[str, _Known] = {}
+        for entry in names:
+            if patience.is_over():
+                self._known |= found  # the next one need not read these again
+                break
+            if entry.is_file():
+                found[entry.name] = self._look_at(entry)
+        else:
+            self._known = found
+        return [known.item for known in found.values() if known.item is not None]
 
     def _look_at(self, entry: "os.DirEntry[str]") -> _Known:
-        status = None
+        version = None
         try:
-            status = entry.stat()
+            version = _version(entry.stat())
             known = self._known.get(entry.name)
-            if known is not None and (known.size, known.changed) == (status.st_size, status.st_mtime_ns):
+            if known is not None and known.version == version:
                 return known
-            return _Known(status.st_size, status.st_mtime_ns, _read(Path(entry.path)))
+            return _Known(version, _read(Path(entry.path)))
         except (OSError, DataError) as error:
             reason = error.message if isinstance(error, DataError) else (error.strerror or str(error)).lower()
             message = f"no worklist item: {entry.path}: {reason}"
             facts = {"path": entry.path, "reason": reason}
             self._on_event(Event("worklist-file-skipped", message, Severity.WARNING, facts=facts))
-            return _Known(status.st_size, status.st_mtime_ns, None) if status is not None else _GONE
+            return _Known(version, None)
 
 
-_GONE: Final = _Known(-1, -1, None)
+def _version(status: os.stat_result) -> _Version:
+    return _Version(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def _read(path: Path) -> Identifier:

@@ -111,10 +111,12 @@ class MemoryIndex:
         """Those that are there."""
         return (kept for kept, _ in list(self.rows) if kept.sop_instance_uid in sop_instance_uids)
 
-    def drop_missing(self, sop_instance_uids: Sequence[str]) -> None:
+    def drop_removed(self, sop_instance_uids: Sequence[str]) -> int:
         """Without those whose files are gone."""
         gone = {uid for uid in sop_instance_uids if not any(Path(one.path).exists() for one in self.look_up([uid]))}
+        before = len(self.rows)
         self.rows = [(kept, keys) for kept, keys in self.rows if kept.sop_instance_uid not in gone]
+        return before - len(self.rows)
 
 
 @dataclass
