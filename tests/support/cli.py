@@ -54,19 +54,25 @@ def run_dicomtls(
 ) -> Result:
     """Run `dicomtls ARGS` to its end, by default in the test's own home.
 
-    Without `stdin` it reads an empty one; `env` is added to the environment.
+    Without `stdin` it reads an empty one; `env` is added to the environment. After `timeout` seconds it is killed, with
+    whatever it has started.
     """
-    done = subprocess.run(
+    with subprocess.Popen(
         dicomtls_command(*args, python_options=python_options),
-        input=stdin or "",
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
-        timeout=timeout,
-        check=False,
         env=dicomtls_environment(env),
         cwd=cwd or os.environ["HOME"],
-    )
-    return Result(done.stdout, done.stderr, done.returncode)
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(stdin or "", timeout)
+        except BaseException:  # an interrupt too
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return Result(stdout, stderr, process.returncode)
 
 
 class Running(PeerProcess):
