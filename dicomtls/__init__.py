@@ -5,6 +5,7 @@ What a script needs is here, by the names of the commands; all else may change b
     Peer, TLSSettings, AssociationSettings      who the other side is, how TLS is spoken, and as whom we speak
     client_context, server_context              the same settings as a plain `ssl.SSLContext`, for other libraries
     echo, store                                 does a peer answer; send instances
+    find, get, move                             what a peer has; bring it here, or have it sent elsewhere
     inspect_cert                                every finding about a file of certificates, or about a peer's chain
     handshake_probe                             the whole road to a peer, and where it ends
     explain                                     an error as a diagnosis: what happened, who refused, what to do
@@ -43,12 +44,13 @@ if TYPE_CHECKING:
         StatusFailure,
         UsageError,
     )
-    from dicomtls.library import echo, explain, handshake_probe, inspect_cert, store
+    from dicomtls.library import echo, explain, find, get, handshake_probe, inspect_cert, move, store
     from dicomtls.peer import Peer
     from dicomtls.probe.handshake import ProbeResult
     from dicomtls.scu import AssociationSettings
     from dicomtls.scu.echo import EchoResult
     from dicomtls.scu.ledger import StoreResult
+    from dicomtls.scu.retrieve import RetrieveResult
     from dicomtls.scu.store import StoreOptions
     from dicomtls.tls import ClientAuth, TLSSettings, client_context, server_context
 
@@ -83,6 +85,7 @@ __all__ = [
     "PeerExpectsTLS",
     "ProbeResult",
     "RemoteProtocolError",
+    "RetrieveResult",
     "Severity",
     "Stage",
     "StatusFailure",
@@ -93,12 +96,16 @@ __all__ = [
     "client_context",
     "echo",
     "explain",
+    "find",
+    "get",
     "handshake_probe",
     "inspect_cert",
+    "move",
     "server_context",
     "store",
 ]
 
+_FUNCTIONS = ("echo", "explain", "find", "get", "handshake_probe", "inspect_cert", "move", "store")
 _HOMES = {
     "AssociationSettings": "dicomtls.scu",
     "Diagnosis": "dicomtls.diagnosis",
@@ -108,10 +115,11 @@ _HOMES = {
     "Peer": "dicomtls.peer",
     "ProbeResult": "dicomtls.probe.handshake",
     "Severity": "dicomtls.certificates.findings",
+    "RetrieveResult": "dicomtls.scu.retrieve",
     "StoreOptions": "dicomtls.scu.store",
     "StoreResult": "dicomtls.scu.ledger",
     **dict.fromkeys(("ClientAuth", "TLSSettings", "client_context", "server_context"), "dicomtls.tls"),
-    **dict.fromkeys(("echo", "explain", "handshake_probe", "inspect_cert", "store"), "dicomtls.library"),
+    **dict.fromkeys(_FUNCTIONS, "dicomtls.library"),
 }
 """Where each name lives; what is not in here is an error's, in `dicomtls.errors`."""
 

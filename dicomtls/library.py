@@ -5,23 +5,29 @@ line's alone. `tls` is `TLSSettings()` where nothing is said: the system's trust
 None speaks in clear, and nothing less does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from dicomtls.errors import CredentialError, DicomTLSError
-from dicomtls.peer import DEFAULT_CALLING_AE_TITLE, DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, Peer
+from dicomtls.peer import DEFAULT_CALLING_AE_TITLE, DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, Peer, check_ae_title
 from dicomtls.scu.settings import AssociationSettings
 from dicomtls.tls.settings import TLSSettings
 
 if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
     from dicomtls.diagnosis import Diagnosis
     from dicomtls.diagnosis.inspection import Inspection
     from dicomtls.probe.handshake import ProbeResult
     from dicomtls.probe.target import Target
+    from dicomtls.scu.attempt import Requestor
     from dicomtls.scu.echo import EchoResult
     from dicomtls.scu.ledger import StoreResult
+    from dicomtls.scu.queries import Asked
+    from dicomtls.scu.retrieve import RetrieveResult
     from dicomtls.scu.store import StoreOptions
 
 PeerLike: TypeAlias = Peer | str
@@ -60,17 +66,110 @@ def store(
     be read, and those that `error` kept from being sent. Files that are not DICOM are left out. Raises `UsageError`
     where a path does not exist or an option cannot be had, `CredentialError` for what `tls` names.
     """
-    from dicomtls.scu.attempt import Requestor
     from dicomtls.scu.instances import find_instances
     from dicomtls.scu.ledger import InstanceReport
     from dicomtls.scu.store import StoreOptions
     from dicomtls.scu.store import store as send
 
     found = find_instances(fspath(path) for path in paths)
-    result = send(Requestor(_peer(peer, tls), tls, association), found.instances, options or StoreOptions())
+    result = send(_requestor(peer, tls, association), found.instances, options or StoreOptions())
     unreadable = (InstanceReport(one.path, None, None, one.reason, "unreadable-file") for one in found.unreadable)
     result.failed.extend(unreadable)
     return result
+
+
+def find(
+    peer: PeerLike,
+    keys: Iterable[str] = (),
+    *,
+    level: str | None = None,
+    model: str | None = None,
+    tls: TLSSettings | None = _SAFE,
+    association: AssociationSettings = _USUAL,
+    limit: int = 0,
+) -> "Iterator[Dataset]":
+    """Yield what a peer has, as it comes (C-FIND, PS3.4 annexes C and K).
+
+    `keys` are those of the command line: "PatientName=DOE*", "StudyDate=" or a tag or path into sequences; where none
+    asks for a value, the usual ones are asked for. `level` is "patient", "study", "series" or "image", `model`
+    "study-root", "patient-root" or "worklist". After `limit` matches (0: all), or where the iterator is closed, the
+    query is cancelled. Raises `UsageError` for keys that are none, and while it is iterated `CredentialError`,
+    `NetworkError`, `HandshakeError`, `AssociationError` or `DIMSEError`. The values of a match are the peer's, and read
+    by pydicom when they are asked for.
+    """
+    from dicomtls.scu.queries import to_find
+
+    asked = to_find(keys, level=level, model=model)
+    return _matches(_requestor(peer, tls, association), asked, limit)
+
+
+def _matches(requestor: "Requestor", asked: "Asked", limit: int) -> "Iterator[Dataset]":
+    from io import BytesIO
+
+    from pydicom.filereader import read_dataset
+
+    from dicomtls.dataset import IMPLICIT_VR_LE
+    from dicomtls.scu.query import FindOptions
+    from dicomtls.scu.query import find as ask
+    from dicomtls.scu.return_keys import complete
+
+    identifier, _ = complete(asked.keys, asked.model, asked.level)
+    with closing(ask(requestor, identifier, FindOptions(model=asked.model, limit=limit))) as matches:
+        for match in matches:
+            implicit = match.transfer_syntax == IMPLICIT_VR_LE
+            yield read_dataset(BytesIO(match.dataset), is_implicit_VR=implicit, is_little_endian=True)
+
+
+def get(
+    peer: PeerLike,
+    keys: Iterable[str],
+    output: str | PathLike[str],
+    *,
+    level: str | None = None,
+    model: str | None = None,
+    tls: TLSSettings | None = _SAFE,
+    association: AssociationSettings = _USUAL,
+) -> "RetrieveResult":
+    """Bring a peer's instances into the folder `output`, which is made if it is missing (C-GET, PS3.4 annex C).
+
+    `keys` say which, as "StudyInstanceUID=1.2.3"; `level` is that of the lowest unique key where none is given. The
+    files are `StudyInstanceUID/SeriesInstanceUID/SOPInstanceUID.dcm`, each whole or not there. The result has the
+    peer's counts and the instances that failed; its `check()` raises where any did. Raises `UsageError`,
+    `CredentialError`, `NetworkError`, `HandshakeError` or `AssociationError` where nothing could be asked, and
+    `MachineError` where this machine could not keep what came.
+    """
+    from dicomtls.scp.keeper import Keeper
+    from dicomtls.scp.storage import FolderStorage
+    from dicomtls.scu.queries import to_retrieve
+    from dicomtls.scu.remainder import get_whole
+
+    request = to_retrieve(keys, level=level, model=model)
+    with closing(FolderStorage(Path(output))) as storage:
+        keeper = Keeper(storage)
+        result = get_whole(_requestor(peer, tls, association), request, keeper)
+    keeper.check()
+    return result
+
+
+def move(
+    peer: PeerLike,
+    keys: Iterable[str],
+    destination: str,
+    *,
+    level: str | None = None,
+    model: str | None = None,
+    tls: TLSSettings | None = _SAFE,
+    association: AssociationSettings = _USUAL,
+) -> "RetrieveResult":
+    """Let a peer send instances to the AE title `destination`, and wait for the end of it (C-MOVE, PS3.4 annex C).
+
+    `keys`, `level`, `model` and the result are those of `get`; so are the errors, but that nothing is kept here.
+    """
+    from dicomtls.scu.queries import to_retrieve
+    from dicomtls.scu.retrieve import move as retrieve
+
+    request = to_retrieve(keys, level=level, model=model)
+    return retrieve(_requestor(peer, tls, association), request, check_ae_title(destination))
 
 
 def inspect_cert(
@@ -168,6 +267,12 @@ def explain(
     from dicomtls.probe.explain import explain as look_again
 
     return look_again(error, _target(peer, tls, association), follow_up=follow_up)
+
+
+def _requestor(peer: PeerLike, tls: TLSSettings | None, association: AssociationSettings) -> "Requestor":
+    from dicomtls.scu.attempt import Requestor
+
+    return Requestor(_peer(peer, tls), tls, association)
 
 
 def _target(peer: PeerLike, tls: TLSSettings | None, association: AssociationSettings) -> "Target":

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from dicomtls.association.query import Level, Model
-from dicomtls.cli.options.query import Query, QueryOptions, complete_key
+from dicomtls.cli.options.query import QueryOptions, complete_key
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import CredentialError, DataError, UsageError
+from dicomtls.scu.queries import Asked
 
 PATIENT_ID = 0x00100020
 KEYS = {PATIENT_ID: Element("LO", ("P1",))}
@@ -16,16 +17,16 @@ KEYS = {PATIENT_ID: Element("LO", ("P1",))}
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (QueryOptions(), Query(Model.STUDY_ROOT, Level.STUDY, {})),
-        (QueryOptions(query_key=("PatientID=P1",)), Query(Model.STUDY_ROOT, Level.STUDY, KEYS)),
-        (QueryOptions(level="patient"), Query(Model.PATIENT_ROOT, Level.PATIENT, {})),
-        (QueryOptions(level="image", model="patient-root"), Query(Model.PATIENT_ROOT, Level.IMAGE, {})),
-        (QueryOptions(model="worklist"), Query(Model.WORKLIST, None, {})),
-        (QueryOptions(query_key=("QueryRetrieveLevel=SERIES",)), Query(Model.STUDY_ROOT, Level.SERIES, {})),
-        (QueryOptions(query_key=("0008,0052=IMAGE",), level="image"), Query(Model.STUDY_ROOT, Level.IMAGE, {})),
+        (QueryOptions(), Asked(Model.STUDY_ROOT, Level.STUDY, {})),
+        (QueryOptions(query_key=("PatientID=P1",)), Asked(Model.STUDY_ROOT, Level.STUDY, KEYS)),
+        (QueryOptions(level="patient"), Asked(Model.PATIENT_ROOT, Level.PATIENT, {})),
+        (QueryOptions(level="image", model="patient-root"), Asked(Model.PATIENT_ROOT, Level.IMAGE, {})),
+        (QueryOptions(model="worklist"), Asked(Model.WORKLIST, None, {})),
+        (QueryOptions(query_key=("QueryRetrieveLevel=SERIES",)), Asked(Model.STUDY_ROOT, Level.SERIES, {})),
+        (QueryOptions(query_key=("0008,0052=IMAGE",), level="image"), Asked(Model.STUDY_ROOT, Level.IMAGE, {})),
     ],
 )
-def test_options_say_what_is_asked_for(options: QueryOptions, expected: Query) -> None:
+def test_options_say_what_is_asked_for(options: QueryOptions, expected: Asked) -> None:
     """The level may be typed as a key, as findscu's users do."""
     assert options.read() == expected
 
@@ -46,7 +47,7 @@ def test_what_is_typed_wins_over_the_file(options: QueryOptions, level: Level, t
         ' "00080060": {"vr": "CS"}}'
     )
     options = QueryOptions(query=path, level=options.level, query_key=(*options.query_key, "Modality=CT"))
-    assert options.read() == Query(Model.STUDY_ROOT, level, {**KEYS, 0x00080060: Element("CS", ("CT",))})
+    assert options.read() == Asked(Model.STUDY_ROOT, level, {**KEYS, 0x00080060: Element("CS", ("CT",))})
 
 
 @pytest.mark.parametrize(

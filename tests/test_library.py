@@ -1,8 +1,10 @@
 """The functions for scripts: what the commands do, with results and errors in place of text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+import pydicom
 import pytest
 from pynetdicom import evt
 
@@ -13,15 +15,20 @@ from dicomtls import (
     HandshakeError,
     NetworkError,
     Peer,
+    StatusFailure,
     StoreOptions,
     TLSSettings,
     UsageError,
     echo,
     explain,
+    find,
+    get,
     handshake_probe,
     inspect_cert,
+    move,
     store,
 )
+from tests.support.cli import serving
 from tests.support.instances import make_instances
 from tests.support.peers import DicomSCP, pynetdicom_scp
 from tests.support.pki import PKI, server_context
@@ -83,6 +90,65 @@ def test_store_tells_what_kept_it_from_sending(tmp_path: Path) -> None:
     result = store("127.0.0.1:1", [tmp_path])
     assert isinstance(result.error, NetworkError)
     assert len(result.failed) == 2
+
+
+class Served(NamedTuple):
+    """An archive of one study."""
+
+    address: str
+    study: str
+
+
+@pytest.fixture(scope="module")
+def served(pki: PKI, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`serve` over mutual TLS, with three instances."""
+    folder = tmp_path_factory.mktemp("archive")
+    made = make_instances(folder, 3, pixel_bytes=1000)
+    with serving(folder, "--ca", pki.ca, "--cert", pki.server.cert, "--key", pki.server.key) as running:
+        yield Served(f"127.0.0.1:{running.port}", str(pydicom.dcmread(made[0].path).StudyInstanceUID))
+
+
+def test_matches_are_datasets_as_they_come(pki: PKI, served: Served) -> None:
+    """Keys as on the command line; the usual return keys where none is given; as many as are wanted."""
+    [study] = find(served.address, ["PatientName=*", "StudyInstanceUID="], tls=settings(pki))
+    assert study.StudyInstanceUID == served.study
+    assert study.QueryRetrieveLevel == "STUDY"
+    images = find(served.address, [f"StudyInstanceUID={served.study}"], level="image", tls=settings(pki), limit=2)
+    assert len({image.SOPInstanceUID for image in images}) == 2
+    assert list(find(served.address, ["PatientName=Nobody"], tls=settings(pki))) == []
+
+
+def test_instances_are_brought_into_a_folder(pki: PKI, served: Served, tmp_path: Path) -> None:
+    """Each as a file of its own; what is not there is no error, as for the archive."""
+    result = get(served.address, [f"StudyInstanceUID={served.study}"], tmp_path / "in", tls=settings(pki))
+    result.check()
+    assert (result.status, result.counts.completed) == (0, 3)
+    assert len(list((tmp_path / "in" / served.study).rglob("*.dcm"))) == 3
+
+
+def test_instances_are_not_moved_where_nobody_is_known(pki: PKI, served: Served) -> None:
+    """The result has what the archive says, and `check` raises it."""
+    result = move(served.address, [f"StudyInstanceUID={served.study}"], "NOBODY", tls=settings(pki))
+    assert result.status == 0xA801
+    with pytest.raises(StatusFailure):
+        result.check()
+
+
+def get_nowhere(peer: str, keys: list[str], **options: str) -> object:
+    """`get` with a folder that nothing is to be put into."""
+    return get(peer, keys, "/nix", **options)  # type: ignore[arg-type]  # texts, all of them
+
+
+@pytest.mark.parametrize("ask", [find, get_nowhere])
+@pytest.mark.parametrize(
+    ("keys", "options"), [(["Nonsense=1"], {}), ([], {"level": "frame"}), (["StudyInstanceUID=1.2"], {"model": "x"})]
+)
+def test_what_cannot_be_asked_for_is_refused(
+    ask: Callable[..., object], keys: list[str], options: dict[str, str]
+) -> None:
+    """Before anybody is called, and before the first match is asked for."""
+    with pytest.raises(UsageError):
+        ask("127.0.0.1:1", keys, **options)
 
 
 @pytest.mark.parametrize("expected", ["good", "bad"])

@@ -65,8 +65,8 @@ def test_python_of_readme_works_when_it_is_run_as_one_script(tmp_path: Path, ser
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    status, round_trips, sent, stages, _ = ended.stdout.splitlines()
-    assert (status, sent) == ("0", "2")
+    status, round_trips, sent, came, stages, _ = ended.stdout.splitlines()
+    assert (status, sent, came) == ("0", "2", "2")
     assert re.fullmatch(r"\(\d+\.\d+,\)", round_trips)
     assert stages == "['name', 'tcp', 'tls', 'association', 'echo']"
 

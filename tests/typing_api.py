@@ -4,6 +4,8 @@ import ssl
 from pathlib import Path
 from typing import assert_type
 
+from pydicom.dataset import Dataset
+
 from dicomtls import (
     AssociationRejected,
     AssociationSettings,
@@ -18,6 +20,7 @@ from dicomtls import (
     Inspection,
     Peer,
     ProbeResult,
+    RetrieveResult,
     Severity,
     Stage,
     StoreOptions,
@@ -26,8 +29,11 @@ from dicomtls import (
     client_context,
     echo,
     explain,
+    find,
+    get,
     handshake_probe,
     inspect_cert,
+    move,
     server_context,
     store,
 )
@@ -43,6 +49,9 @@ assert_type(Peer.parse("PACS@pacs.example:11112"), Peer)
 assert_type(echo("pacs.example"), EchoResult)
 assert_type(echo(peer, tls=None, association=association, repeat=2).round_trip_ms, tuple[float, ...])
 assert_type(store(peer, ["study", Path("a.dcm")], tls=tls, options=StoreOptions(associations=2)), StoreResult)
+assert_type(next(find(peer, ["PatientName=DOE*"], level="study", tls=tls, limit=1)), Dataset)
+assert_type(get(peer, ["StudyInstanceUID=1.2.3"], Path("in"), tls=tls), RetrieveResult)
+assert_type(move(peer, ["StudyInstanceUID=1.2.3"], "WS1", association=association).status, int | None)
 assert_type(inspect_cert(Path("ws1.pem"), tls=tls, host="ws1.example", purpose="server"), Inspection)
 assert_type(inspect_cert("pacs.example:2762", minimum_days=30).findings, tuple[Finding, ...])
 assert_type(handshake_probe(peer, tls=tls, with_contexts=True), ProbeResult)

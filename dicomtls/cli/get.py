@@ -39,7 +39,7 @@ def get(
     out = output.open("get")
 
     def body(so_far: Report) -> None:
-        from dicomtls.cli.get_storage import Keeper
+        from dicomtls.cli.get_storage import keeper
         from dicomtls.scp.storage import FolderStorage
         from dicomtls.scu.attempt import Attempt, Requestor
         from dicomtls.scu.remainder import get_whole
@@ -54,14 +54,20 @@ def get(
         so_far.target = tls.follow_up(target, tls_settings, settings)
         requestor = Requestor(target, tls_settings, settings)
         with closing(FolderStorage(output_directory)) as storage:
-            keeper = Keeper(out, storage)
+            keeping = keeper(out, storage)
             with interruptible() as requestor.interrupt, suboperations_progress(out) as bar:
                 result = get_whole(
-                    requestor, request, keeper, sop_classes=wanted, attempt=attempt, observer=bar, on_again=report.again
+                    requestor,
+                    request,
+                    keeping,
+                    sop_classes=wanted,
+                    attempt=attempt,
+                    observer=bar,
+                    on_again=report.again,
                 )
         report.told(result, attempt, warn_days=tls.warn_days)
-        report.received(keeper.kept, keeper.octets, keeper.seconds)
-        keeper.check()
+        report.received(keeping.kept, keeping.octets, keeping.seconds)
+        keeping.check()
         result.check()
 
     return run(out, body)

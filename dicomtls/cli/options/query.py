@@ -1,28 +1,18 @@
 """The options that say what a query is about: keys, level, information model."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options.values import path_option
-from dicomtls.errors import DataError, UsageError
+from dicomtls.errors import DataError
 
 if TYPE_CHECKING:
-    from dicomtls.association.query import Level, Model
     from dicomtls.dataset.identifier import Element
+    from dicomtls.scu.queries import Asked
 
 _QUERY = "Query"
-_LEVEL_TAG = 0x00080052
-
-
-class Query(NamedTuple):
-    """What a user asks for; `level` is None in a worklist. `keys` has neither level nor character set in it."""
-
-    model: "Model"
-    level: "Level | None"
-    keys: "dict[int, Element]"
 
 
 def complete_key(incomplete: str) -> list[str]:
@@ -74,37 +64,12 @@ class QueryOptions:
         Path | None, path_option("--query", panel=_QUERY, help="more keys: a DICOM file, or DICOM JSON")
     ] = None
 
-    def read(self) -> Query:
+    def read(self) -> "Asked":
         """Return what is asked for; raises `UsageError`, `DataError` for a file that holds no query."""
-        from dicomtls.association.query import Level, Model
-        from dicomtls.dataset.keys import identifier_of, parse_keys
-        from dicomtls.scu.return_keys import choose, refuse_below
+        from dicomtls.scu.queries import to_find
 
-        typed = identifier_of(parse_keys(self.query_key))
-        keys = identifier_of(parse_keys(self.query_key), _read_file(self.query) if self.query is not None else {})
-        # What is typed wins over what is in the file; two ways of typing it may not contradict each other.
-        given = list(dict.fromkeys(_levels(self.level, typed)))
-        if len(given) > 1:
-            msg = f"the level is {given[0].lower()} and {given[1].lower()} at once"
-            raise UsageError(msg, hints=("give it once, with --level",))
-        level = next(iter((*given, *_levels(None, keys))), None)
-        keys.pop(_LEVEL_TAG, None)
-        model, chosen = choose(Model(self.model) if self.model else None, Level(level) if level else None)
-        refuse_below(typed, chosen)
-        return Query(model, chosen, keys)
-
-
-def _levels(option_value: str | None, keys: "dict[int, Element]") -> Iterator[str]:
-    """The level as an option and as a key have it; raises `UsageError` for one that does not exist."""
-    from dicomtls.association.query import Level
-
-    if option_value is not None:
-        yield option_value.upper()
-    for value in keys[_LEVEL_TAG].values if _LEVEL_TAG in keys else ():
-        if value not in tuple(Level):
-            msg = f"there is no level {value!a}"
-            raise UsageError(msg, hints=("choose --level patient, study, series or image",))
-        yield str(value)
+        base = _read_file(self.query) if self.query is not None else None
+        return to_find(self.query_key, level=self.level, model=self.model, base=base)
 
 
 def _read_file(path: Path) -> "dict[int, Element]":

@@ -8,12 +8,9 @@ from dicomtls.cli.declaring import option
 from dicomtls.cli.options.receiver import PANEL as RECEIVER
 from dicomtls.cli.options.receiver import ClientAuth, Listen, check_trust, check_unused
 from dicomtls.cli.options.values import path_option
-from dicomtls.errors import UsageError
 from dicomtls.peer import check_ae_title, parse_listening
 
 if TYPE_CHECKING:
-    from dicomtls.association.query import Level, Model
-    from dicomtls.dataset.identifier import Element
     from dicomtls.scu.retrieve import RetrieveRequest
 
 _QUERY = "What to retrieve"
@@ -63,51 +60,9 @@ class RetrieveOptions:
 
     def request(self) -> "RetrieveRequest":
         """Return what to ask for; raises `UsageError` where that is nothing, or everything."""
-        from dicomtls.association.query import UNIQUE_KEYS, Model
-        from dicomtls.dataset.keys import identifier_of, parse_keys
-        from dicomtls.scu.retrieve import RetrieveRequest
-        from dicomtls.scu.return_keys import refuse_below
+        from dicomtls.scu.queries import to_retrieve
 
-        keys = identifier_of(parse_keys(self.query_key))
-        level = self._level(keys)
-        model = self._model(level)
-        refuse_below(keys, level)
-        if not keys.get(UNIQUE_KEYS[level], _EMPTY).values and level != "STUDY":
-            msg = f"the level {level.value.lower()} needs its unique key with a value"
-            raise UsageError(msg, hints=(f"give it with -k {_NAMES[level]}=...",))
-        if not any(set(element.values) - {"*"} for element in keys.values()):
-            msg = "nothing says what to retrieve"
-            raise UsageError(msg, hints=("give the unique key of a study with -k StudyInstanceUID=1.2.3",))
-        return RetrieveRequest(model=Model(model), level=level, keys=keys)
-
-    def _level(self, keys: "dict[int, Element]") -> "Level":
-        from dicomtls.association.query import UNIQUE_KEYS, Level
-
-        if self.level is not None:
-            return Level(self.level.upper())
-        given = [level for level, tag in UNIQUE_KEYS.items() if keys.get(tag, _EMPTY).values]
-        if not given or (given == [Level.PATIENT] and self.model == "study-root"):
-            return Level.STUDY
-        return given[-1]
-
-    def _model(self, level: "Level") -> "Model":
-        from dicomtls.association.query import LEVELS, Model
-
-        if self.model is None:
-            return Model.STUDY_ROOT if level in LEVELS[Model.STUDY_ROOT] else Model.PATIENT_ROOT
-        model = Model(self.model)
-        if level not in LEVELS[model]:
-            msg = f"the model {model.value} has no level {level.value.lower()}"
-            raise UsageError(msg, hints=("give --model patient-root, or a lower --level",))
-        return model
-
-
-class _Empty:
-    values: tuple[()] = ()
-
-
-_EMPTY = _Empty()
-_NAMES = {"PATIENT": "PatientID", "STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
+        return to_retrieve(self.query_key, level=self.level, model=self.model)
 
 
 @dataclass(frozen=True, kw_only=True)
