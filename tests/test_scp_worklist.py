@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicomtls.association.query import Level, Model
-from dicomtls.dataset import EXPLICIT_VR_LE, encode_file_meta
+from dicomtls.dataset import EXPLICIT_VR_BE, EXPLICIT_VR_LE, IMPLICIT_VR_LE, encode_file_meta
 from dicomtls.dataset.identifier import Element, Identifier, encode
 from dicomtls.errors import MachineError
 from dicomtls.scp.events import Event
@@ -180,6 +180,17 @@ def test_search_ends_while_another_one_reads(tmp_path: Path, monkeypatch: pytest
         finally:
             go_on.set()
         assert len(first.result()) == 4
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT_VR_LE, IMPLICIT_VR_LE, EXPLICIT_VR_BE])
+def test_bare_items_need_no_group_0008(tmp_path: Path, syntax: str) -> None:
+    """They begin with the patient, then; whatever else begins so is none."""
+    (tmp_path / "item").write_bytes(encode(item("Emil^E", step("CT", "CT1")), syntax))
+    (tmp_path / "patient").write_bytes(encode(keys({PATIENT_NAME: "Fritz"}), syntax))
+    events: list[Event] = []
+    worklist = Worklist(tmp_path, on_event=events.append)
+    assert names(worklist, {STEPS: Element("SQ", (keys({MODALITY: "CT"}),))}) == ["E"]
+    assert [Path(str(event.facts["path"])).name for event in events] == ["patient"]
 
 
 def test_files_that_are_no_items_are_told_of_once(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ PS3.4 annex K, with the keys of sequences item by item.
 import os
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from dicomtls.dataset import tags
-from dicomtls.dataset.file_meta import locate_dataset
+from dicomtls.dataset.encoding import guess_transfer_syntax
+from dicomtls.dataset.file_meta import NotDICOM, locate_dataset
 from dicomtls.dataset.identifier import Element, Identifier, Value, decode
 from dicomtls.dataset.value_representations import SEQUENCE
 from dicomtls.errors import DataError
@@ -22,6 +24,7 @@ from dicomtls.scp.matching import Items, criteria, criterion, identifier_matches
 from dicomtls.scp.patience import ASK_EVERY, Patience
 
 _LONGEST_FILE: Final = 1 << 20
+_SCHEDULED_STEPS: Final = 0x00400100
 
 
 class _Version(NamedTuple):
@@ -109,8 +112,22 @@ def _read(path: Path) -> Identifier:
     if len(data) > _LONGEST_FILE:
         msg = f"the file has more than {_LONGEST_FILE} bytes"
         raise DataError(msg)
-    _, transfer_syntax, offset = locate_dataset(data, len(data))
+    try:
+        _, transfer_syntax, offset = locate_dataset(data, len(data))
+    except NotDICOM:
+        if (item := _read_bare(data)) is not None:
+            return item
+        raise
     return decode(memoryview(data)[offset:], transfer_syntax)
+
+
+def _read_bare(data: bytes) -> Identifier | None:
+    """A dataset that does not begin as instances do: items need nothing of group 0008."""
+    with suppress(DataError):
+        item = decode(data, guess_transfer_syntax(data, 0))
+        if _SCHEDULED_STEPS in item:
+            return item
+    return None
 
 
 def _shown(keys: Identifier, item: Mapping[int, Element], query: Query) -> dict[int, Element]:
