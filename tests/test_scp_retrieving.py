@@ -174,6 +174,21 @@ def test_request_in_the_middle_of_a_get_is_told_to_wait(tmp_path: Path) -> None:
     assert (CommandField.C_GET_RSP, 0x0000) in statuses
 
 
+def test_requestor_that_asks_on_and_on_in_the_middle_is_aborted(tmp_path: Path) -> None:
+    """What it sends in place of a response would be kept until it is answered, and that is never."""
+    made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    with our_archive(tmp_path / "archive", paths_of(made)) as archive:
+        requestor = archive.requestor()
+        association = requestor.associate(requestor.attempt(), GET_PROPOSALS)
+        send_request(association, GET, study_of(made))
+        echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=GET)
+        with pytest.raises(AssociationAborted):
+            for _ in range(100_000):
+                association.send(context_of(association, GET), echo)
+        archive.wait(lambda: bool(archive.ends))
+    assert archive.ends[0].message == "the peer sent more than 1000 requests in the middle of a retrieval"
+
+
 def serve_stores(association: Association) -> list[tuple[CommandField, int | None]]:
     """Answer C-STORE requests with success until the final response; all responses that came."""
     heard: list[tuple[CommandField, int | None]] = []
