@@ -174,6 +174,13 @@ def test_request_in_the_middle_of_a_get_is_told_to_wait(tmp_path: Path) -> None:
     assert (CommandField.C_GET_RSP, 0x0000) in statuses
 
 
+def send_echoes(association: Association, count: int) -> None:
+    """So many requests, whatever comes."""
+    echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=GET)
+    for _ in range(count):
+        association.send(context_of(association, GET), echo)
+
+
 def test_requestor_that_asks_on_and_on_in_the_middle_is_aborted(tmp_path: Path) -> None:
     """What it sends in place of a response would be kept until it is answered, and that is never."""
     made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
@@ -181,10 +188,8 @@ def test_requestor_that_asks_on_and_on_in_the_middle_is_aborted(tmp_path: Path) 
         requestor = archive.requestor()
         association = requestor.associate(requestor.attempt(), GET_PROPOSALS)
         send_request(association, GET, study_of(made))
-        echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=GET)
         with pytest.raises(AssociationAborted):
-            for _ in range(100_000):
-                association.send(context_of(association, GET), echo)
+            send_echoes(association, 100_000)
         archive.wait(lambda: bool(archive.ends))
     assert archive.ends[0].message == "the peer sent more than 1000 requests in the middle of a retrieval"
 
