@@ -9,6 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from dicomtls.association import pdu
 from dicomtls.association.association import Association
 from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.negotiation import ContextProposal
@@ -292,6 +293,17 @@ def test_move_goes_over_tls_with_our_certificate(pki: PKI, tmp_path: Path) -> No
     result.check()
     assert result.counts.completed == 20
     assert accepted.facts["client"] is not None
+    assert_kept(tmp_path / "there", made)
+
+
+@pytest.mark.parametrize("title", ["                ", "R\xf6ntgen", "A\\B"])
+def test_move_goes_for_who_has_no_ae_title(tmp_path: Path, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such devices are let in; the originator of a C-STORE may be left out (PS3.7 table 9.3-1), and is."""
+    made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
+    monkeypatch.setattr(pdu, "encode_ae_title", lambda text, _name: text.encode("latin-1").ljust(16))
+    with moving(tmp_path, made) as (archive, _):
+        result = move(archive.requestor(calling_ae_title=title), study_of(made), "DEST")
+    result.check()
     assert_kept(tmp_path / "there", made)
 
 

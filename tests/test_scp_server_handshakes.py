@@ -70,7 +70,9 @@ def test_only_so_many_greet_at_once(pki: PKI, tmp_path: Path, *, is_tls: bool) -
     """Each has a thread: the one that came first goes, and whoever has associated stays."""
     tls = client_tls(pki) if is_tls else None
     with (
-        our_server(tmp_path, server_tls(pki) if is_tls else None, greeting_connections=10) as server,
+        our_server(
+            tmp_path, server_tls(pki) if is_tls else None, greeting_connections=10, max_associations=10
+        ) as server,
         ExitStack() as clients,
     ):
         requestor = server.requestor(tls)

@@ -148,8 +148,9 @@ class Server:
 
     def _make_way(self) -> None:
         """Each has a thread: where too many have got no further than to greet, the one that came first goes."""
+        most = max(self._settings.greeting_connections, self._settings.max_associations)
         with self._lock:
-            while len(self._greeting) > self._settings.greeting_connections:
+            while len(self._greeting) > most:
                 self._greeting.popitem(last=False)[0].cut()
 
     def _introduce(self, connection: Connection) -> None:
