@@ -99,3 +99,12 @@ def check_ae_title(text: str) -> str:
         msg = f"the AE title {text!r} {problem}"
         raise UsageError(msg, hints=("an AE title has 1 to 16 ASCII characters",))
     return title
+
+
+def is_ae_title(text: str) -> bool:
+    """Whether `check_ae_title` takes it."""
+    try:
+        check_ae_title(text)
+    except UsageError:
+        return False
+    return True

@@ -1,5 +1,6 @@
 """The options of `serve`; where they are used as users do is in test_cli_serve."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,10 +159,13 @@ def test_worklist_must_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for name in ("file", "gone"):
         with pytest.raises(UsageError, match="not a folder"):
-            QueryOptions(worklist=tmp_path / name).offers(None, Destinations(), lambda _event: None)
+            QueryOptions(worklist=tmp_path / name).check()
+    QueryOptions(worklist=tmp_path).check()
 
 
-def test_index_is_not_built_and_left_out_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [QueryOptions(reindex=True), QueryOptions(move_destination=("A@h:1",))])
+def test_no_index_goes_with_nothing_that_needs_one(options: QueryOptions) -> None:
     """One of the two was not meant."""
+    options.check()
     with pytest.raises(UsageError, match="contradict"):
-        QueryOptions(no_index=True, reindex=True).index(tmp_path, durable=False, on_event=lambda _event: None)
+        replace(options, no_index=True).check()

@@ -48,6 +48,15 @@ def test_whole_number_without_an_upper_end() -> None:
         whole_number(1)("0")
 
 
+@pytest.mark.parametrize("text", ["1000000000000", "1000000000", "9" * 5000])
+def test_whole_number_that_is_too_much_is_told_the_end_that_there_is(text: str) -> None:
+    """It is a whole number, and not below the lowest: the bound that it breaks is the other one."""
+    with pytest.raises(typer.BadParameter, match="is not a whole number from 0 to 999999999"):
+        whole_number(0)(text)
+    assert whole_number(0)("999999999") == 999_999_999
+    assert whole_number(0)("0" * 5000 + "7") == 7
+
+
 @pytest.mark.parametrize("arguments", [["--ca", ""], ["--cert", ""], ["--passphrase-file", ""]])
 def test_empty_path_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """`--ca "$CA"` with CA unset would otherwise trust every certificate in the current folder."""

@@ -1,5 +1,6 @@
 """Queries in files: DICOM files, bare datasets, DICOM JSON, and what is none of them."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -78,6 +79,49 @@ def test_what_holds_no_query_is_refused(content: bytes, message: str) -> None:
     """In words for people."""
     with pytest.raises(DataError, match=message):
         read_query(content)
+
+
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ({"00080020": {"vr": "DA", "Value": ["last tuesday"]}}, "StudyDate: 'last tuesday'"),
+        ({"00080060": {"vr": "CS", "Value": ["CT", "mr"]}}, "Modality: 'mr'"),
+        ({"00080060": {"vr": "CS", "Value": ["CT\\MR"]}}, "Modality: "),
+        ({"00080060": {"vr": "CS", "Value": ["CT", None]}}, "Modality: ''"),
+        ({"0020000D": {"vr": "UI", "Value": ["1.2.x"]}}, "StudyInstanceUID: '1.2.x'"),
+        ({"00200013": {"vr": "IS", "Value": [2**40]}}, "InstanceNumber: '1099511627776'"),
+        ({"00280010": {"vr": "US", "Value": [70_000]}}, "Rows: '70000'"),
+        ({"00100010": {"vr": "PN", "Value": [{"Alphabetic": "DOE\u001b[2J"}]}}, "PatientName: "),
+        ({"00400100": {"vr": "SQ", "Value": [{}, {"00080060": {"vr": "CS", "Value": ["ct"]}}]}}, r"\[1\]\.Modality"),
+    ],
+)
+def test_dicom_json_is_held_against_its_vrs(query: object, where: str) -> None:
+    """As what is typed is: a peer would answer nonsense with silence."""
+    with pytest.raises(DataError, match=where) as caught:
+        read_query(json.dumps(query).encode())
+    assert caught.value.hints
+
+
+def test_dicom_json_asks_for_what_has_no_value() -> None:
+    """Whichever way that is written; what is right is left as it is."""
+    query = {
+        "00080020": {"vr": "DA", "Value": ["20240101-"]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "D?E*"}]},
+        "00100020": {"vr": "LO", "Value": [None]},
+        "00280010": {"vr": "US", "Value": [512]},
+        "0020000D": {"vr": "UI"},
+        "00101000": {"vr": "LO", "Value": []},
+        "00104000": {"vr": "LT", "Value": ["two\nlines"]},
+    }
+    assert {tag: element.values for tag, element in read_query(json.dumps(query).encode()).items()} == {
+        0x00080020: ("20240101-",),
+        PATIENT_NAME: ("D?E*",),
+        0x00100020: (),
+        0x00280010: (512,),
+        0x0020000D: (),
+        0x00101000: (),
+        0x00104000: ("two\nlines",),
+    }
 
 
 @pytest.mark.parametrize(

@@ -145,12 +145,14 @@ def test_two_servers_of_one_folder_find_what_either_received(pki: PKI, tmp_path:
     [
         (("--worklist", "gone"), "the worklist is not a folder"),
         (("--reindex", "--no-index"), "contradict each other"),
+        (("--move-destination", "plain:A@localhost:1", "--no-index"), "contradict each other"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(tmp_path: Path, options: tuple[str, ...], expected: str) -> None:
-    """Before anything listens."""
+    """Before anything listens, a folder is made, or an index is built from a million files."""
     listen = ("--listen", "127.0.0.1:0", "--no-tls")
     result = run_dicomtls("serve", *listen, "--directory", tmp_path / "kept", *options, cwd=tmp_path)
+    assert not (tmp_path / "kept").exists()
     assert result.exit_status == 2, result.stderr
     assert expected in result.stderr
     assert "listening" not in result.stdout

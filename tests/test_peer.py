@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomtls.errors import UsageError
-from dicomtls.peer import Peer, check_ae_title, format_address, parse_address, parse_listening, parse_port
+from dicomtls.peer import (
+    Peer,
+    check_ae_title,
+    format_address,
+    is_ae_title,
+    parse_address,
+    parse_listening,
+    parse_port,
+)
 
 TITLE_CHARACTERS = st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="\\")
 TITLES = st.text(TITLE_CHARACTERS, min_size=1, max_size=16).filter(lambda text: text.strip(" "))
@@ -150,3 +158,9 @@ def test_port_is_taken_when_it_is_one(number: int) -> None:
 def test_where_to_listen_is_read(text: str | None, expected: tuple[str, int]) -> None:
     """A port alone means every address of this machine."""
     assert parse_listening(text, default_port=7) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("PACS", True), ("", False), ("   ", False), ("A\\B", False)])
+def test_ae_title_is_told_from_what_is_none(text: str, *, expected: bool) -> None:
+    """For titles that peers have sent."""
+    assert is_ae_title(text) is expected

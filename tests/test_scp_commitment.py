@@ -1,5 +1,6 @@
 """Storage commitment as SCP: what is committed, over which association it is told."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from dicomtls.association.association import Association
 from dicomtls.association.commitment import (
     Reference,
     Transaction,
+    read_transaction,
 )
 from dicomtls.association.dimse import Command, CommandField
+from dicomtls.dataset.identifier import decode
 from dicomtls.peer import Peer
 from dicomtls.scp.destinations import Destination
 from dicomtls.scu.commit import commit
@@ -21,12 +24,38 @@ from tests.support.pki import PKI
 from tests.support.servers import MR, acceptor, client_tls, open_policy, response_of, server_tls
 
 
+def associate(archive: Archive, calling_ae_title: str = "SCU", max_operations: int | None = None) -> Association:
+    """An association for storage commitment."""
+    requestor = archive.requestor(calling_ae_title=calling_ae_title)
+    return requestor.associate(
+        requestor.attempt(), [PROPOSAL], max_operations=max_operations or 1, max_performed=max_operations or 1
+    )
+
+
+def report_of(association: Association) -> tuple[int, str]:
+    """The message identifier of the report that is due, and its transaction."""
+    message = association.receive()
+    assert message is not None
+    assert message.command.command_field is CommandField.N_EVENT_REPORT_RQ
+    transaction = read_transaction(
+        decode(b"".join(map(bytes, association.fragments())), message.context.transfer_syntax)
+    )
+    return message.command.message_id or 0, transaction.uid
+
+
+def confirm(association: Association, message_id: int) -> None:
+    """Take a report."""
+    response = Command(
+        command_field=CommandField.N_EVENT_REPORT_RSP, message_id_being_responded_to=message_id, status=0
+    )
+    association.send(1, response)
+
+
 def ask(
-    archive: Archive, command: Command, dataset: bytes, calling_ae_title: str = "SCU"
+    archive: Archive, command: Command, dataset: bytes | None, calling_ae_title: str = "SCU"
 ) -> tuple[Association, Command]:
     """Send a request; the association, and the response."""
-    requestor = archive.requestor(calling_ae_title=calling_ae_title)
-    association = requestor.associate(requestor.attempt(), [PROPOSAL])
+    association = associate(archive, calling_ae_title)
     association.send(1, command, dataset)
     return association, response_of(association)
 
@@ -63,16 +92,86 @@ def test_index_that_fails_commits_nothing(tmp_path: Path) -> None:
         (request(instance="1.2.3"), encoded([Reference(MR, "1.2")]), 0x0112),
         (request(), encoded([]), 0x0115),
         (request(), b"", 0x0115),
-        (request(), b"\x08\0\x95\x11\xff\xff\xff\x7f", 0xC000),
+        (request(), b"\x08\0\x95\x11\xff\xff\xff\x7f", 0x0110),
+        (request(), encoded([Reference(MR, f"1.2.{number}") for number in range(60_000)]), 0x0110),
+        (replace(request(), requested_sop_class_uid=MR), encoded([Reference(MR, "1.2")]), 0x0118),
+        (replace(request(), has_dataset=False), None, 0x0115),
     ],
 )
-def test_request_that_is_none_is_refused(tmp_path: Path, command: Command, dataset: bytes, status: int) -> None:
-    """With its status; no report follows."""
+def test_request_that_is_none_is_refused(tmp_path: Path, command: Command, dataset: bytes | None, status: int) -> None:
+    """With its status, which is one that an N-ACTION has (PS3.7 section 10.1.4); no report follows."""
     with our_archive(tmp_path / "archive") as archive:
         association, response = ask(archive, command, dataset)
         association.release()
     assert (response.command_field, response.status) == (CommandField.N_ACTION_RSP, status)
     assert archive.commitments == []
+
+
+@pytest.mark.parametrize("window", [None, 2])
+def test_reports_keep_to_the_window(tmp_path: Path, window: int | None) -> None:
+    """One report is outstanding where no asynchronous window was negotiated (PS3.7 section D.3.3.3)."""
+    with our_archive(tmp_path / "archive") as archive:
+        association = associate(archive, max_operations=window)
+        for number in range(3):
+            association.send(1, request(), encoded([Reference(MR, "1.2")], f"1.2.{number}"))
+            assert response_of(association).command_field is CommandField.N_ACTION_RSP
+            if number < (window or 1):
+                assert report_of(association) == (number + 1, f"1.2.{number}")
+        for number in range(3):
+            confirm(association, number + 1)
+            if number + (window or 1) < 3:
+                assert report_of(association) == (number + (window or 1) + 1, f"1.2.{number + (window or 1)}")
+        association.release()
+        archive.wait(partial(has_commitments, archive, 3))
+    assert [(one.transaction, one.delivered) for one in archive.commitments] == [
+        (f"1.2.{number}", "same") for number in range(3)
+    ]
+
+
+def test_requestor_that_confirms_nothing_is_refused_in_the_end(tmp_path: Path) -> None:
+    """What it asks for is held until it has the answer, and that is not to be without end."""
+    many = [Reference(MR, f"1.2.{number}") for number in range(30_000)]
+    with our_archive(tmp_path / "archive") as archive:
+        association, response = ask(archive, request(), encoded(many))
+        assert response.status == 0
+        message_id, _ = report_of(association)
+        association.send(1, request(), encoded(many))
+        assert response_of(association).status == 0x0213
+        confirm(association, message_id)
+        association.send(1, request(), encoded(many))
+        assert response_of(association).status == 0
+        association.abort()
+        archive.wait(partial(has_commitments, archive, 2))
+    assert [one.delivered for one in archive.commitments] == ["same", "nobody told us where SCU is"]
+
+
+def test_all_that_is_not_confirmed_is_brought_over_one_association(tmp_path: Path) -> None:
+    """What was sent, and what had to wait; where that ends too soon, the others have not gone."""
+    brought: list[str] = []
+
+    def take_two(association: Association) -> None:
+        for _ in range(2):
+            message_id, transaction = report_of(association)
+            brought.append(transaction)
+            confirm(association, message_id)
+        association.receive()
+        association.abort()
+
+    with acceptor(take_two, open_policy(scp_role_allowed=lambda _uid: True)) as modality:
+        known = Destination(Peer(modality.peer.host, modality.peer.port, "MODALITY"), in_clear=True)
+        with our_archive(tmp_path / "archive", destinations=[known]) as archive:
+            association = associate(archive, "MODALITY")
+            for number in range(4):
+                association.send(1, request(), encoded([Reference(MR, "1.2")], f"1.2.{number}"))
+                assert response_of(association).status == 0
+                if not number:
+                    report_of(association)
+            association.abort()
+            archive.wait(partial(has_commitments, archive, 4))
+    assert brought == ["1.2.0", "1.2.1"]
+    said = [one.delivered for one in archive.commitments]
+    assert said[:2] == ["new", "new"]
+    assert all("abort" in one for one in said[2:])
 
 
 def has_commitments(archive: Archive, count: int) -> bool:

@@ -63,3 +63,11 @@ def test_requestor_has_tls_unless_in_clear(pki: PKI) -> None:
     assert encrypted.ssl_context is not None
     assert encrypted.settings.calling_ae_title == "ARCHIVE"
     assert encrypted.peer.called_ae_title == "B"
+
+
+@pytest.mark.parametrize("title", ["", "A\\B", "\\xe4", "\xe4"])
+def test_requestor_has_our_usual_name_where_we_are_called_by_none(title: str) -> None:
+    """Any called AE title is let in; one that is none could not be said to anybody."""
+    destination = Destination.parse("plain:A@127.0.0.1")
+    requestor = Destinations([destination]).requestor(destination, title, None)
+    assert requestor.settings.calling_ae_title == "DICOMTLS"

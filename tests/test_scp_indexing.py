@@ -1,5 +1,7 @@
 """The indexing thread: what is waiting gets in when somebody asks, and failures are told and got over."""
 
+import errno
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +13,7 @@ import pytest
 from dicomtls.errors import MachineError
 from dicomtls.scp import indexing as indexing_module
 from dicomtls.scp.indexing import Indexing
-from dicomtls.scp.journal import Journal
+from dicomtls.scp.journal import Journal, read_segment
 
 
 class Writer:
@@ -61,6 +63,33 @@ def test_what_was_appended_is_in_when_somebody_asks(tmp_path: Path) -> None:
         assert list(journal.folder.iterdir()) == []
         running.catch_up()  # nothing to do
     assert not journal.folder.exists()
+
+
+def test_journal_that_cannot_be_read_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more descriptors, say: the thread goes on, and nothing is lost."""
+    told: list[str] = []
+    done = threading.Event()
+
+    class Telling(Writer):
+        def put_all(self, places: Iterable[str]) -> int:
+            count = super().put_all(places)
+            done.set()
+            return count
+
+    def fail_once(path: str) -> Iterator[str]:
+        monkeypatch.setattr(indexing_module, "read_segment", read_segment)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), path)
+
+    monkeypatch.setattr(indexing_module, "read_segment", fail_once)
+    monkeypatch.setattr(indexing_module, "_RETRY_SECONDS", 0.01)
+    writer = Telling()
+    with indexing(tmp_path, writer, lambda error: told.append(str(error))) as (journal, running):
+        journal.append("1")
+        running.notice()
+        assert done.wait(20)
+        assert writer.lines == ["1"]
+    assert len(told) == 1
+    assert "Too many open files" in told[0]
 
 
 def test_what_was_appended_gets_in_when_nobody_asks(tmp_path: Path) -> None:

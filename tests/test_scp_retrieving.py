@@ -9,6 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from dicomtls.association import pdu
 from dicomtls.association.association import Association
 from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.negotiation import ContextProposal
@@ -174,6 +175,26 @@ def test_request_in_the_middle_of_a_get_is_told_to_wait(tmp_path: Path) -> None:
     assert (CommandField.C_GET_RSP, 0x0000) in statuses
 
 
+def send_echoes(association: Association, count: int) -> None:
+    """So many requests, whatever comes."""
+    echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=GET)
+    for _ in range(count):
+        association.send(context_of(association, GET), echo)
+
+
+def test_requestor_that_asks_on_and_on_in_the_middle_is_aborted(tmp_path: Path) -> None:
+    """What it sends in place of a response would be kept until it is answered, and that is never."""
+    made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
+    with our_archive(tmp_path / "archive", paths_of(made)) as archive:
+        requestor = archive.requestor()
+        association = requestor.associate(requestor.attempt(), GET_PROPOSALS)
+        send_request(association, GET, study_of(made))
+        with pytest.raises(AssociationAborted):
+            send_echoes(association, 100_000)
+        archive.wait(lambda: bool(archive.ends))
+    assert archive.ends[0].message == "the peer sent more than 1000 requests in the middle of a retrieval"
+
+
 def serve_stores(association: Association) -> list[tuple[CommandField, int | None]]:
     """Answer C-STORE requests with success until the final response; all responses that came."""
     heard: list[tuple[CommandField, int | None]] = []
@@ -272,6 +293,17 @@ def test_move_goes_over_tls_with_our_certificate(pki: PKI, tmp_path: Path) -> No
     result.check()
     assert result.counts.completed == 20
     assert accepted.facts["client"] is not None
+    assert_kept(tmp_path / "there", made)
+
+
+@pytest.mark.parametrize("title", ["                ", "R\xf6ntgen", "A\\B"])
+def test_move_goes_for_who_has_no_ae_title(tmp_path: Path, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such devices are let in; the originator of a C-STORE may be left out (PS3.7 table 9.3-1), and is."""
+    made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
+    monkeypatch.setattr(pdu, "encode_ae_title", lambda text, _name: text.encode("latin-1").ljust(16))
+    with moving(tmp_path, made) as (archive, _):
+        result = move(archive.requestor(calling_ae_title=title), study_of(made), "DEST")
+    result.check()
     assert_kept(tmp_path / "there", made)
 
 

@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from dicomtls.association.association import Association
+from dicomtls.association.dimse import Command, CommandField
 from dicomtls.errors import HandshakeError
 from dicomtls.tls import ClientAuth
 from tests.support.pki import PKI
 from tests.support.servers import (
     DEADLINE,
+    ECHO_CONTEXT,
+    VERIFICATION,
     RunningServer,
     ask,
     client_tls,
+    context_of,
     hello,
     our_server,
+    response_of,
     server_tls,
 )
 
@@ -57,6 +63,37 @@ def test_silent_clients_keep_nobody_from_being_served(pki: PKI, tmp_path: Path) 
     }
     assert event.facts["hints"]
     assert len(server.events) == MANY + len(SERVED)
+
+
+@pytest.mark.parametrize("is_tls", [True, False])
+def test_only_so_many_greet_at_once(pki: PKI, tmp_path: Path, *, is_tls: bool) -> None:
+    """Each has a thread: the one that came first goes, and whoever has associated stays."""
+    tls = client_tls(pki) if is_tls else None
+    with (
+        our_server(
+            tmp_path, server_tls(pki) if is_tls else None, greeting_connections=10, max_associations=10
+        ) as server,
+        ExitStack() as clients,
+    ):
+        requestor = server.requestor(tls)
+        association = requestor.associate(requestor.attempt(), [ECHO_CONTEXT])
+        strangers = [clients.enter_context(socket.create_connection(server.address)) for _ in range(MANY)]
+        for stranger in strangers:
+            stranger.send(b"\x16" if is_tls else b"\x01")
+        event = server.wait_for("dropped", MANY - 10)
+        ask(server, tls)
+        assert response_to_echo(association) == 0
+        association.release()
+    assert event.message == "dropped for those who came later: too many connections at once have no association"
+    assert event.facts["code"] == ("handshake-timeout" if is_tls else "association-timeout")
+    assert event.peer
+
+
+def response_to_echo(association: Association) -> int | None:
+    """The status of an answer to a C-ECHO."""
+    echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=1, affected_sop_class_uid=VERIFICATION)
+    association.send(context_of(association, VERIFICATION), echo)
+    return response_of(association).status
 
 
 def test_clients_that_stop_in_the_handshake_keep_nobody_from_being_served(pki: PKI, tmp_path: Path) -> None:

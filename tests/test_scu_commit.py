@@ -1,12 +1,14 @@
 """Storage commitment as SCU: what is asked, and what peers make of it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from dicomtls.association.association import Association, Message
-from dicomtls.association.commitment import SOP_INSTANCE, Failed, Reference, Transaction, read_transaction
+from dicomtls.association.commitment import SOP_CLASS, SOP_INSTANCE, Failed, Reference, Transaction, read_transaction
 from dicomtls.association.dimse import Command, CommandField, encode_command
+from dicomtls.association.outbox import pack
 from dicomtls.dataset.identifier import decode, encode
 from dicomtls.errors import (
     AssociationAborted,
@@ -44,17 +46,19 @@ def respond(association: Association, message: Message, status: int = 0) -> None
     association.send(message.context.context_id, response)
 
 
+REPORT = Command(
+    command_field=CommandField.N_EVENT_REPORT_RQ,
+    message_id=77,
+    affected_sop_class_uid=SOP_CLASS,
+    affected_sop_instance_uid=SOP_INSTANCE,
+    event_type_id=1,
+    has_dataset=True,
+)
+
+
 def report(association: Association, message: Message, dataset: bytes, event: int = 1) -> int | None:
     """Send an N-EVENT-REPORT; the status of its response."""
-    command = Command(
-        command_field=CommandField.N_EVENT_REPORT_RQ,
-        message_id=77,
-        affected_sop_class_uid=message.context.abstract_syntax,
-        affected_sop_instance_uid=SOP_INSTANCE,
-        event_type_id=event,
-        has_dataset=True,
-    )
-    association.send(message.context.context_id, command, dataset)
+    association.send(message.context.context_id, replace(REPORT, event_type_id=event), dataset)
     answer = association.receive()
     assert answer is not None
     assert answer.command.message_id_being_responded_to == 77
@@ -183,6 +187,27 @@ def test_report_that_does_not_come_is_waited_for_only_so_long() -> None:
     assert isinstance(error, DIMSETimeout)
     assert "did not report within 0.2 s" in error.message
     assert "to where they know DICOMTLS to be: receive it with --listen PORT" in error.hints[0]
+    assert result.unanswered == [ONE]
+
+
+def test_reports_on_something_else_do_not_prolong_the_wait() -> None:
+    """However many of them come, and though there is always one to read."""
+
+    def script(association: Association) -> None:
+        message, asked = take(association)
+        context_id = message.context.context_id
+        answer = Command(command_field=CommandField.N_ACTION_RSP, message_id_being_responded_to=1, status=0)
+        pdus = pack(context_id, encode_command(answer), is_command=True, fragment=4096)
+        for uid in (*(f"1.2.{number}" for number in range(20)), asked.uid):
+            dataset = encoded(message, replace(asked, uid=uid))
+            pdus += pack(context_id, encode_command(REPORT), is_command=True, fragment=4096)
+            pdus += pack(context_id, dataset, is_command=False, fragment=4096)
+        association.write(pdus)
+        while association.receive() is not None:
+            pass
+
+    result = committed(script, [ONE], patience=0.0)
+    assert isinstance(refusal(result), DIMSETimeout)
     assert result.unanswered == [ONE]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dicomtls.association.association import Association
-from dicomtls.association.dimse import CommandField
+from dicomtls.association.dimse import CommandField, encode_command
+from dicomtls.association.outbox import pack
 from dicomtls.association.query import Level, Model
 from dicomtls.dataset import EXPLICIT_VR_LE
 from dicomtls.dataset.identifier import Element
@@ -162,6 +163,33 @@ def test_peer_that_does_not_cancel_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         result = move(requestor_of(peer, interrupt), STUDY, "DEST", observer=Watcher(1, interrupt.set))
         peer.server.wait_for_connections(1)
     interrupt.close()
+    assert isinstance(refusal(result), Interrupted)
+    assert isinstance(peer.ends[0], AssociationAborted)
+
+
+def test_peer_that_goes_on_after_the_cancel_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many archives send what they have to its end; that there is always something to read is no reason to wait."""
+    monkeypatch.setattr(module, "_CANCEL_SECONDS", 0.0)
+    interrupt = Interrupt()
+
+    def script(association: Association) -> None:
+        request, _ = take_request(association)
+        context_id = request.context.context_id
+        responses = [
+            *(retrieve_response(request, 0xFF00, Counts(50 - done, done, 0, 0)) for done in range(1, 50)),
+            retrieve_response(request, 0x0000, Counts(None, 50, 0, 0)),
+        ]
+        association.write(
+            b"".join(pack(context_id, encode_command(one), is_command=True, fragment=4096) for one in responses)
+        )
+        while association.receive() is not None:
+            pass
+
+    with archive(script) as peer:
+        result = move(requestor_of(peer, interrupt), STUDY, "DEST", observer=Watcher(1, interrupt.set))
+        peer.server.wait_for_connections(1)
+    interrupt.close()
+    assert (result.status, result.counts.completed) == (None, 1)
     assert isinstance(refusal(result), Interrupted)
     assert isinstance(peer.ends[0], AssociationAborted)
 

@@ -57,6 +57,11 @@ class Transaction:
     references: tuple[Reference, ...]
     failed: tuple[Failed, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """How many instances it is about."""
+        return len(self.references) + len(self.failed)
+
     def encode(self) -> dict[int, Element]:
         """As elements; sequences that are empty are left out."""
         elements = {tags.TRANSACTION_UID: Element("UI", (self.uid,))}

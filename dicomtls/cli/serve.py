@@ -38,6 +38,7 @@ def serve(
         from dicomtls.cli.serve_start import announced, certificate_source, check_ready_file, stopped_by_signals
         from dicomtls.scp.server import Server
 
+        queries.check()
         tls_settings, settings = tls.settings(), access.settings(tls, faults, trace=out.trace is not None)
         check_ready_file(logging.ready_file)
         log = Log(out, as_json=logging.log_format == "json")

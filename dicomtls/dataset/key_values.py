@@ -46,6 +46,27 @@ def read_values(name: str, vr: str, text: str) -> tuple[Value, ...]:
     return tuple(_read_value(name, vr, part) for part in parts)
 
 
+def check_values(name: str, vr: str, values: Sequence[Value]) -> None:
+    """Raise `UsageError` where values for the key `name`, each read already, are none of this VR.
+
+    Bytes are taken as they are, and what a sequence holds is not looked at.
+    """
+    for value in values:
+        if isinstance(value, str):
+            _check_text(name, vr, value)
+        elif isinstance(value, int | float) and vr in FORMATS and not _fits(vr, value):
+            raise _refused(name, str(value), f"{vr} takes a number in its range")
+
+
+def _check_text(name: str, vr: str, text: str) -> None:
+    _refuse_control_characters(name, vr, text)
+    if vr in ONE_VALUE or vr == "UR":
+        return
+    if not text or "\\" in text:
+        raise _refused(name, text, "each value of a list has something in it, and no backslash")
+    _read_value(name, vr, text)
+
+
 def _read_value(name: str, vr: str, text: str) -> Value:
     if vr in FORMATS:
         return _read_number(name, vr, text)

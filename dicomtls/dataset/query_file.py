@@ -8,9 +8,12 @@ from dicomtls.dataset.encoding import HEADER_LENGTH, UNDEFINED_LENGTH, open_sour
 from dicomtls.dataset.file_meta import locate_dataset
 from dicomtls.dataset.identifier import Element, Identifier, Value, decode
 from dicomtls.dataset.json_model import from_text
+from dicomtls.dataset.key_values import check_values
+from dicomtls.dataset.keys import element_at, paths_of
 from dicomtls.dataset.tags import SPECIFIC_CHARACTER_SET
 from dicomtls.dataset.uids import is_deflated
-from dicomtls.errors import DataError
+from dicomtls.dataset.value_representations import UNKNOWN
+from dicomtls.errors import DataError, UsageError
 
 LONGEST_QUERY: Final = 4 << 20
 """Bytes that a file with a query may have: it holds no pixels."""
@@ -24,8 +27,21 @@ def read_query(content: bytes) -> dict[int, Element]:
     What is about the encoding is left out: file meta information, group lengths, (0008,0005), padding.
     """
     text = content.removeprefix(_BYTE_ORDER_MARK).lstrip()
-    identifier = from_text(text) if text[:1] in (b"{", b"[") else _read_dataset(content)
-    return _without_encoding(identifier)
+    if text[:1] not in (b"{", b"["):
+        return _without_encoding(_read_dataset(content))
+    identifier = _without_encoding(from_text(text))
+    _check(identifier)
+    return identifier
+
+
+def _check(identifier: Identifier) -> None:
+    """Hold what somebody has written against its VRs, as what is typed is (`keys`)."""
+    for path in paths_of(identifier):
+        vr, values = element_at(identifier, path) or Element(UNKNOWN)
+        try:
+            check_values(str(path), vr, values)
+        except UsageError as error:
+            raise DataError(error.message, hints=error.hints) from error
 
 
 def _read_dataset(content: bytes) -> dict[int, Element]:
@@ -50,10 +66,15 @@ def _end_of_keys(content: bytes, position: int, transfer_syntax: str) -> int:
 
 def _without_encoding(identifier: Identifier) -> dict[int, Element]:
     return {
-        tag: Element(vr, tuple(map(_clean, values)))
+        tag: Element(vr, _values(values))
         for tag, (vr, values) in identifier.items()
         if tag & 0xFFFF and tag != SPECIFIC_CHARACTER_SET and tag >> 16 < _PIXELS
     }
+
+
+def _values(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """None where all that is there is empty: a key without a value."""
+    return tuple(map(_clean, values)) if any(value != "" for value in values) else ()
 
 
 def _clean(value: Value) -> Value:

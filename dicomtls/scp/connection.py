@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -20,7 +20,7 @@ from dicomtls.peer import format_address
 from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.describing import association_facts, describe_handshake, describe_tls, numbers, summary, tls_facts
 from dicomtls.scp.events import Event, Listener, Severity
-from dicomtls.scp.explaining import as_facts, explain_failure, rejection_facts
+from dicomtls.scp.explaining import as_facts, dropped_facts, explain_failure, rejection_facts
 from dicomtls.scp.index import Index
 from dicomtls.scp.offers import Offer, Scene, Service
 from dicomtls.scp.requests import Requests
@@ -80,7 +80,14 @@ class Surroundings:
 class Connection:
     """Handshakes, associates and serves; whatever goes wrong becomes one event."""
 
-    def __init__(self, sock: socket.socket, number: int, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        number: int,
+        surroundings: Surroundings,
+        *,
+        on_associated: "Callable[[Connection], None] | None" = None,
+    ) -> None:
         self._sock = sock
         self._number = number
         self._all = surroundings
@@ -88,6 +95,14 @@ class Connection:
         self._negotiated: Negotiated | None = None
         self._title = ""
         self._has_place = False
+        self._is_cut = False
+        self._on_associated = on_associated
+
+    def cut(self) -> None:
+        """End it, from another thread: others are waiting."""
+        self._is_cut = True
+        with suppress(OSError):  # it has ended
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def run(self) -> None:
         """Serve until the connection ends; raises nothing that a peer can cause."""
@@ -151,6 +166,8 @@ class Connection:
             )
             return Rejection(reject, f"there are {settings.max_associations} associations already")
         self._has_place = True
+        if self._on_associated is not None:
+            self._on_associated(self)
         return answer(request, self._all.policy)
 
     def _serve(self, association: Association) -> None:
@@ -251,6 +268,10 @@ class Connection:
 
     def _report(self, name: str, error: DicomTLSError | OSError | MemoryError) -> None:
         certificates = self._all.certificates
+        if self._is_cut:
+            message = "dropped for those who came later: too many connections at once have no association"
+            self._emit("dropped", message, Severity.WARNING, **dropped_facts(in_clear=certificates is None))
+            return
         tls = certificates.settings if certificates is not None else None
         diagnosis = explain_failure(error, tls, is_associated=bool(self._title))
         self._emit(name, diagnosis.message, Severity.WARNING, **as_facts(diagnosis))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dicomtls.errors import UsageError
-from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, Peer
+from dicomtls.peer import DEFAULT_CALLING_AE_TITLE, DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, Peer, is_ae_title
 from dicomtls.scu.attempt import Requestor
 from dicomtls.scu.settings import AssociationSettings
 from dicomtls.tls import TLSSettings
@@ -61,7 +61,11 @@ class Destinations:
         return self._known.get(ae_title)
 
     def requestor(self, destination: Destination, calling_ae_title: str, interrupt: Interrupt | None) -> Requestor:
-        """Somebody who associates with it by the name that we are called by; raises `CredentialError`."""
+        """Somebody who associates with it by the name that we are called by; raises `CredentialError`.
+
+        Where we are called by what is no AE title, it is our usual one.
+        """
+        calling_ae_title = calling_ae_title if is_ae_title(calling_ae_title) else DEFAULT_CALLING_AE_TITLE
         return Requestor(
             destination.peer,
             None if destination.in_clear else self._tls,

@@ -59,6 +59,12 @@ def hints_for(code: str) -> tuple[str, ...]:
     return _HINTS.get(code, ())
 
 
+def dropped_facts(*, in_clear: bool) -> dict[str, object]:
+    """What an event says of a connection that was given up before it had come to an association."""
+    code, stage = ("association-timeout", "association") if in_clear else ("handshake-timeout", "tls")
+    return {"code": code, "stage": stage, "by": "neither", "hints": list(hints_for(code))}
+
+
 def as_facts(diagnosis: Diagnosis) -> dict[str, object]:
     """What an event says of a diagnosis, beside its message."""
     return {

@@ -115,18 +115,18 @@ class Indexing:
 
     def _work_off(self) -> bool:
         """Index what the journal has; says whether that went well. What did not is tried again later."""
-        from sqlite3 import Error
+        from sqlite3 import Error, OperationalError
 
-        segments, upto = self._journal.take()
-        self._segments += segments
         try:
+            segments, upto = self._journal.take()
+            self._segments += segments
             while self._segments:
                 for batch in _batches(read_segment(self._segments[0])):
                     self._writer().put_all(batch)
                 self._journal.done(self._segments.pop(0))
-        except Error as error:
+        except (Error, OSError) as error:  # of the journal: no more descriptors, a disk that fails
             self._tell(failing=True)
-            self._on_failure(error)
+            self._on_failure(error if isinstance(error, Error) else OperationalError(f"the journal: {error}"))
             if not self._is_closing:
                 self._urgent.wait(_RETRY_SECONDS)
             self._wake.set()

@@ -8,10 +8,11 @@ from typing import Final, NamedTuple
 
 from dicomtls.association.association import Association, Message
 from dicomtls.association.dimse import Command, CommandField
+from dicomtls.association.reasons import AbortReason, AbortSource
 from dicomtls.association.status import CANCEL, SUCCESS, StatusCategory, category
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, encode, layout_of
-from dicomtls.errors import AssociationAborted
+from dicomtls.errors import AssociationAborted, RemoteProtocolError
 from dicomtls.scp.requests import Refused
 from dicomtls.scu.instances import Instance
 from dicomtls.scu.ledger import InstanceReport
@@ -22,6 +23,8 @@ ALL_FAILED: Final = 0xA702
 CANNOT_COUNT: Final = 0xA701
 BUSY: Final = 0x0213
 _PENDING_EVERY: Final = 0.1
+_MOST_OWED: Final = 1000
+"""Requests that wait for their answer; the largest window that we grant has no more operations (`--max-ops`)."""
 _MOST_COUNTED: Final = 0xFFFF
 _LONGEST_LIST: Final = 0xFFFE
 """Bytes of a value in Explicit VR (PS3.5 section 7.1.2)."""
@@ -104,13 +107,18 @@ class Operation:
     def hear(self, message: Message) -> None:
         """Take what the requestor sends in the meantime: a cancel, or a request that has to wait and cannot.
 
-        It is answered with the next `tell`: half an instance may be out just now.
+        It is answered with the next `tell`: half an instance may be out just now. Raises `RemoteProtocolError`, after
+        an A-ABORT, where the requestor asks on and on without waiting for that.
         """
         command = message.command
         if command.command_field is CommandField.C_CANCEL_RQ:
             if command.message_id_being_responded_to == self._request.command.message_id:
                 self.is_cancelled = True
         elif not command.command_field.is_response:
+            if len(self._owed) >= _MOST_OWED:
+                self._association.abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNEXPECTED_PDU)
+                msg = f"the peer sent more than {_MOST_OWED} requests in the middle of a retrieval"
+                raise RemoteProtocolError(msg)
             busy = Command(
                 command_field=command.command_field.response,
                 message_id_being_responded_to=command.message_id,

@@ -20,6 +20,7 @@ from dicomtls.errors import (
     MachineError,
     RemoteProtocolError,
 )
+from dicomtls.peer import is_ae_title
 from dicomtls.scp.destinations import Destination, Destinations
 from dicomtls.scp.index import Index, Query
 from dicomtls.scp.kept import KeptLedger
@@ -179,8 +180,10 @@ class MoveService:
 
     def _send(self, message: Message, operation: Operation, destination: Destination, transfer: "_Transfer") -> None:
         parameters = self._association.parameters
-        originator = Originator(parameters.calling_ae_title, message.command.message_id or 0)
         ledger, kinds = transfer.ledger, transfer.ledger.kinds()
+        # We let in whoever has a title that is none, blank or with umlauts, and cannot repeat it to others.
+        calling = parameters.calling_ae_title
+        originator = Originator(calling, message.command.message_id or 0) if is_ae_title(calling) else None
         try:
             requestor = self._destinations.requestor(destination, parameters.called_ae_title, self._interrupt)
         except DicomTLSError as error:  # a certificate that cannot be read any more

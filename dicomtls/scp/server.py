@@ -5,6 +5,7 @@ The handshake happens in the connection's own thread under its own deadline, so 
 
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import count
 from time import monotonic
@@ -14,7 +15,7 @@ from dicomtls.connection import listen
 from dicomtls.scp.certificates import CertificateSource
 from dicomtls.scp.connection import Connection, Places, Surroundings, peer_address
 from dicomtls.scp.events import Event, Listener, Severity
-from dicomtls.scp.explaining import hints_for
+from dicomtls.scp.explaining import dropped_facts
 from dicomtls.scp.index import Index
 from dicomtls.scp.offers import Offer, policy_with
 from dicomtls.scp.services import StoreOutcome
@@ -56,6 +57,7 @@ class Server:
         self._stop = Interrupt()
         self._abort = Interrupt()
         self._threads: set[threading.Thread] = set()
+        self._greeting: OrderedDict[Connection, None] = OrderedDict()
         self._lock = threading.Lock()
         self._is_over = False
         self._surroundings = Surroundings(
@@ -127,25 +129,40 @@ class Server:
     def _drop(self, sock: socket.socket) -> None:
         peer = peer_address(sock)
         sock.close()
-        code, stage = ("association-timeout", "association") if self._in_clear else ("handshake-timeout", "tls")
-        facts = {"code": code, "stage": stage, "by": "neither", "hints": list(hints_for(code))}
+        facts = dropped_facts(in_clear=self._in_clear)
         self._on_event(Event("dropped", "connected and said nothing", Severity.WARNING, peer, facts=facts))
 
     def _start(self, sock: socket.socket) -> None:
-        connection = Connection(sock, next(self._numbers), self._surroundings)
+        connection = Connection(sock, next(self._numbers), self._surroundings, on_associated=self._introduce)
         thread = threading.Thread(target=self._run, args=(connection,), daemon=True)
         with self._lock:
             self._threads.add(thread)
+            self._greeting[connection] = None
+        self._make_way()
         try:
             thread.start()
         except RuntimeError:  # the system has no more threads
+            self._introduce(connection)
             self._forget(thread)
             self._drop(sock)
+
+    def _make_way(self) -> None:
+        """Each has a thread: where too many have got no further than to greet, the one that came first goes."""
+        most = max(self._settings.greeting_connections, self._settings.max_associations)
+        with self._lock:
+            while len(self._greeting) > most:
+                self._greeting.popitem(last=False)[0].cut()
+
+    def _introduce(self, connection: Connection) -> None:
+        """It has associated, or has ended."""
+        with self._lock:
+            self._greeting.pop(connection, None)
 
     def _run(self, connection: Connection) -> None:
         try:
             connection.run()
         finally:
+            self._introduce(connection)
             self._forget(threading.current_thread())
 
     def _forget(self, thread: threading.Thread) -> None:

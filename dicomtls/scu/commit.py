@@ -150,9 +150,9 @@ class _Commitment:
         self._result.committed += [one for one in dict.fromkeys(report.references) if one in own]
 
     def _await_here(self, association: "Association", transaction: Transaction, deadline: float) -> Transaction:
-        while True:
+        while (left := deadline - monotonic()) > 0:  # a peer that reports on anything else is as late as a silent one
             try:
-                message = association.receive(max(0.001, deadline - monotonic()))
+                message = association.receive(left)
             except DIMSETimeout:
                 raise self._late(_NOT_LISTENING.format(title=self._title)) from None
             except AssociationAborted as error:
@@ -166,6 +166,7 @@ class _Commitment:
             report = take_report(association, message)
             if report.uid == transaction.uid:
                 return report
+        raise self._late(_NOT_LISTENING.format(title=self._title))
 
     def _await_anywhere(
         self, association: "Association", transaction: Transaction, reports: Reports, deadline: float

@@ -303,7 +303,12 @@ class _Retrieval:
             except Interrupted as interrupted:
                 self._cancel(interrupted)
         if self._give_up_at is not None:
-            self._association.await_message(None, max(0.0, self._give_up_at - monotonic()))
+            left = self._give_up_at - monotonic()
+            if left <= 0:  # also where something has always come already
+                self._association.abort()
+                msg = "the peer goes on with what it was asked to cancel"
+                raise DIMSETimeout(msg)
+            self._association.await_message(None, left)
 
     def _cancel(self, interrupted: Interrupted) -> None:
         """Ask the peer to end it (PS3.7 section 9.3.2.3); until it has, what is under way still comes."""

@@ -190,12 +190,21 @@ class QueryOptions:
         ),
     ] = ()
 
+    def check(self) -> None:
+        """Raise `UsageError` for what cannot be meant: before a folder is made, or an index built for an hour."""
+        if self.no_index and self.reindex:
+            msg = "--no-index and --reindex contradict each other"
+            raise UsageError(msg)
+        if self.no_index and self.move_destination:
+            msg = "--no-index and --move-destination contradict each other"
+            raise UsageError(msg, hints=("without an index nothing is found that could be sent",))
+        if self.worklist is not None and not self.worklist.is_dir():
+            msg = f"the worklist is not a folder: {self.worklist}"
+            raise UsageError(msg, hints=("--worklist takes a folder of DICOM files, one for each item",))
+
     def index(self, directory: Path, *, durable: bool, on_event: "Listener") -> "SQLiteIndex | None":
-        """Return the index of a storage folder, ready; raises `UsageError`, `MachineError`."""
+        """Return the index of a storage folder, ready, if there is to be one; raises `MachineError`."""
         if self.no_index:
-            if self.reindex:
-                msg = "--no-index and --reindex contradict each other"
-                raise UsageError(msg)
             return None
         from dicomtls.scp.sqlite_index import SQLiteIndex
 
@@ -208,9 +217,6 @@ class QueryOptions:
         from dicomtls.scp.destinations import Destination, Destinations
         from dicomtls.scu import AssociationSettings
 
-        if self.no_index and self.move_destination:
-            msg = "--no-index and --move-destination contradict each other"
-            raise UsageError(msg, hints=("without an index nothing is found that could be sent",))
         if tls is not None and identity is not None:
             tls = replace(tls, cert=(identity.cert,), key=(identity.key,))
         settings = AssociationSettings(
@@ -222,13 +228,10 @@ class QueryOptions:
         return Destinations(map(Destination.parse, self.move_destination), tls, settings)
 
     def offers(self, index: "Index | None", destinations: "Destinations", on_event: "Listener") -> "list[Offer]":
-        """Return what is served beside Verification and Storage; raises `UsageError`."""
+        """Return what is served beside Verification and Storage."""
         from dicomtls.scp.querying import find_offer, retrieve_offers
         from dicomtls.scp.worklist import Worklist
 
-        if self.worklist is not None and not self.worklist.is_dir():
-            msg = f"the worklist is not a folder: {self.worklist}"
-            raise UsageError(msg, hints=("--worklist takes a folder of DICOM files, one for each item",))
         worklist = Worklist(self.worklist, on_event=on_event) if self.worklist is not None else None
         retrieving = retrieve_offers(index, destinations) if index is not None else []
         return [find_offer(index, worklist), *retrieving]

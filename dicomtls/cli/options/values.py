@@ -10,7 +10,7 @@ from typer.models import TyperPath
 from dicomtls.cli.declaring import option
 
 _LONGEST_TIME = 86_400
-_MOST_DIGITS = 9
+_MOST = 999_999_999
 
 
 def seconds(text: object) -> float:
@@ -44,15 +44,19 @@ def _number(text: object) -> float:
 
 def whole_number(lowest: int, highest: int | None = None) -> Callable[[object], int]:
     """Return what reads a whole number in that range; it raises `typer.BadParameter`."""
-    bounds = f"from {lowest} on" if highest is None else f"from {lowest} to {highest}"
+    most = _MOST if highest is None else highest
 
     def read(text: object) -> int:
         digits = str(text)
-        is_number = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
-        if not is_number or int(digits) < lowest or (highest is not None and int(digits) > highest):
+        is_number = digits.isascii() and digits.isdigit()
+        # However many digits there are, no more of them are read than the bound has.
+        significant = digits.lstrip("0") or "0"
+        is_too_much = is_number and (len(significant) > len(str(most)) or int(significant) > most)
+        if not is_number or is_too_much or int(significant) < lowest:
+            bounds = f"from {lowest} on" if highest is None and not is_too_much else f"from {lowest} to {most}"
             msg = f"{digits!r} is not a whole number {bounds}"
             raise typer.BadParameter(msg)
-        return int(digits)
+        return int(significant)
 
     return read
 
