@@ -6,10 +6,10 @@ first read. Whoever reads first hands an `ssl.SSLError` to `read_failure`, which
 
 import socket
 import ssl
-from datetime import UTC
+from datetime import UTC, datetime
 from time import monotonic
 
-from dicomtls.errors import HandshakeError, HandshakeFacts, UsageError
+from dicomtls.errors import CredentialError, HandshakeError, HandshakeFacts, UsageError
 from dicomtls.tls.negotiated import Negotiated, PeerCertificate, is_ip_address, negotiated_from
 from dicomtls.tls.settings import TLSSettings
 from dicomtls.tls.stream import TLSStream
@@ -32,8 +32,9 @@ def client_handshake(
     """Handshake as a client over a connected, non-blocking socket; verified when it returns.
 
     The chain and the name are checked by OpenSSL; pins, and a name that is not sent, by us, before anything is
-    sent. The socket is closed on failure. Raises `HandshakeError`, `Interrupted`, and `UsageError` for a server
-    name that is none.
+    sent. `context` is what `client_context` made of the same `settings`, `host` the reference identity where they have
+    no server name. The socket is closed on failure. Raises `HandshakeError`, `Interrupted`, `UsageError` for a server
+    name that is none, and whatever `settings.remember` raises.
     """
     reference = settings.server_name or host
     try:
@@ -46,7 +47,9 @@ def client_handshake(
         _shake(stream, deadline, interrupt, reference=reference)
         stop_watching(stream.tls)
         transcript = stream.transcript
-        negotiated = negotiated_from(stream.tls, transcript, verified_by=_verified_by(settings), reference=reference)
+        negotiated = negotiated_from(
+            stream.tls, transcript, verified_by=_verified_by(context, settings), reference=reference
+        )
         _check_ourselves(negotiated, settings, transcript, reference)
     except BaseException:  # an interrupt too: nobody else knows the socket
         stream.close()
@@ -57,7 +60,10 @@ def client_handshake(
 def server_handshake(
     sock: socket.socket, context: ssl.SSLContext, *, deadline: float, interrupt: Interrupt | None = None
 ) -> tuple[TLSStream, Negotiated]:
-    """Handshake as a server over an accepted, non-blocking socket; raises `HandshakeError`, `Interrupted`."""
+    """Handshake as a server over an accepted, non-blocking socket, which is closed on failure.
+
+    Raises `HandshakeError`, `Interrupted`.
+    """
     stream = _begin(sock, context, server_side=True)
     try:
         _shake(stream, deadline, interrupt, reference=None)
@@ -70,7 +76,10 @@ def server_handshake(
 
 
 def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeError:
-    """The first read after a handshake failed, by an alert or (None) by an end of file: who refused, and why."""
+    """The first read after a handshake failed, by an alert or (None) by an end of file: who refused, and why.
+
+    Returns the error for the caller to raise.
+    """
     facts = HandshakeFacts(
         after_handshake=True,
         protocol=negotiated.protocol,
@@ -196,12 +205,13 @@ _UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
 _FLOODED = "TOO_MANY_RECORDS"  # ours, in the spelling of OpenSSL's
 
 
-def _verified_by(settings: TLSSettings) -> str | None:
+def _verified_by(context: ssl.SSLContext, settings: TLSSettings) -> str | None:
     if settings.pins:
         return "pin"
     if settings.remember is not None:
         return "first use"
-    return None if settings.insecure else "chain"
+    # What the context did counts, and not what the settings would have had it do.
+    return None if context.verify_mode == ssl.CERT_NONE else "chain"
 
 
 def _check_ourselves(negotiated: Negotiated, settings: TLSSettings, transcript: Transcript, reference: str) -> None:
@@ -221,16 +231,24 @@ def _check_ourselves(negotiated: Negotiated, settings: TLSSettings, transcript: 
 
 def _check_pins(peer: PeerCertificate | None, settings: TLSSettings, facts: HandshakeFacts) -> None:
     """A pin stands for the chain and the name, not for the dates and the purpose; a first meeting makes one."""
-    from dicomtls.certificates.describe import permits_server, spki_sha256, validity
-
     if peer is None:
         msg = "the peer sent no certificate that could have a pin"
         raise HandshakeError(msg, facts, code="pin-mismatch")
+    try:
+        _check_pinned(peer, settings, facts)
+    except CredentialError as error:  # a certificate that we cannot read is the peer's fault, and no file of ours
+        facts.verify_message = error.message
+        raise HandshakeError(error.message, facts, code="certificate-refused") from None
+    if settings.remember is not None and not settings.pins:
+        settings.remember(peer.fingerprint_sha256, peer.subject)
+
+
+def _check_pinned(peer: PeerCertificate, settings: TLSSettings, facts: HandshakeFacts) -> None:
+    from dicomtls.certificates.describe import permits_server, spki_sha256, validity
+
     if settings.pins and not settings.pin_digests() & {peer.fingerprint_sha256, spki_sha256(peer.der)}:
         msg = "the peer's certificate is not the pinned one"
         raise HandshakeError(msg, facts, code="pin-mismatch")
-    from datetime import datetime
-
     not_before, not_after = validity(peer.der)
     now = datetime.now(UTC)
     if now > not_after:
@@ -242,5 +260,3 @@ def _check_pins(peer: PeerCertificate | None, settings: TLSSettings, facts: Hand
     if not permits_server(peer.der):
         msg = "the peer's certificate is not made for a server"
         raise HandshakeError(msg, facts, code="wrong-purpose")
-    if settings.remember is not None and not settings.pins:
-        settings.remember(peer.fingerprint_sha256, peer.subject)
