@@ -34,7 +34,8 @@ from dicomtls.certificates.building import (
 from dicomtls.certificates.bundle import load_leaf
 from dicomtls.certificates.guard import check_replaced
 from dicomtls.certificates.issue import CredentialFiles, Issued, identity_files
-from dicomtls.certificates.load import Passphrase, is_issuer, load_identity
+from dicomtls.certificates.load import is_issuer, load_identity
+from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.certificates.reading import read
 from dicomtls.certificates.record import REASONS, RECORD_NAME, Record, parse_serial
 from dicomtls.errors import CredentialError, UsageError

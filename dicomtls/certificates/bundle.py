@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dicomtls.certificates.building import PrivateKey
 from dicomtls.certificates.fields import CertificateFields, is_ca, spki_sha256
 from dicomtls.certificates.issue import CredentialFiles, Issued, certificate_files, der_of, identity_files
-from dicomtls.certificates.load import Passphrase, chain_order, load_certificates, load_identity
+from dicomtls.certificates.load import chain_order, load_certificates, load_identity
+from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.errors import CredentialError
 
 

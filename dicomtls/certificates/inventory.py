@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from dicomtls.certificates.content import REFUSALS, conversion_hints
 from dicomtls.certificates.describe import UNREADABLE, iso, key_and_size, readable_name
-from dicomtls.certificates.load import CredentialFile, Passphrase, key_digest
+from dicomtls.certificates.load import CredentialFile, key_digest
+from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.certificates.quiet import quiet
 from dicomtls.errors import CredentialError
 

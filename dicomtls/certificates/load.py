@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,13 +28,11 @@ from cryptography.hazmat.primitives.serialization import (
 from dicomtls.certificates.content import REFUSALS, Contents, SealedKey, conversion_hints, recognise
 from dicomtls.certificates.der import DERError, check_derivation_cost
 from dicomtls.certificates.fields import spki_sha256
+from dicomtls.certificates.passphrase import Passphrase, ask
 from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.reading import files_in, read
 from dicomtls.certificates.trial import ends_in_time
 from dicomtls.errors import CredentialError
-
-Passphrase = Callable[[Path], bytes | None]
-"""Asked with the file's path, only when that file turns out to be encrypted; None: there is no passphrase."""
 
 _ONE_TIME_PASSPHRASE_BYTES = 32
 _MAXIMUM_COUNT = 100
@@ -133,16 +131,8 @@ class CredentialFile:
             raise CredentialError(msg, code="unreadable-file", evidence={"path": str(self.path)})
 
     def _passphrase(self) -> bytes:
-        if self._answer is None and self._ask is not None:
-            self._answer = self._ask(self.path)
         if self._answer is None:
-            msg = f"{self.path} is encrypted, and there is no passphrase"
-            raise CredentialError(
-                msg,
-                code="passphrase-needed",
-                hints=("give the passphrase with --passphrase-file PATH or --passphrase-env NAME",),
-                evidence={"path": str(self.path)},
-            )
+            self._answer = ask(self.path, self._ask)
         return self._answer
 
     def _open_key(self, sealed: SealedKey) -> PrivateKeyTypes:

@@ -11,13 +11,11 @@ from time import monotonic
 
 from dicomtls.errors import CredentialError, HandshakeError, HandshakeFacts, UsageError
 from dicomtls.tls.negotiated import Negotiated, PeerCertificate, is_ip_address, negotiated_from
+from dicomtls.tls.server_name import LONGEST_NAME, checked_server_name
 from dicomtls.tls.settings import TLSSettings
 from dicomtls.tls.stream import TLSStream
 from dicomtls.tls.transcript import Transcript, stop_watching
 from dicomtls.waiting import Interrupt, Waiter
-
-_MAXIMUM_DNS_NAME = 253
-_MAXIMUM_LABEL = 63
 
 
 def client_handshake(
@@ -94,7 +92,11 @@ def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeErro
 
 
 def _begin(
-    sock: socket.socket, context: ssl.SSLContext, *, server_hostname: str | None = None, server_side: bool = False
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    *,
+    server_hostname: str | bytes | None = None,
+    server_side: bool = False,
 ) -> TLSStream:
     try:
         sock.getpeername()
@@ -103,38 +105,14 @@ def _begin(
         facts = HandshakeFacts(role="server" if server_side else "client", closed="reset")
         msg = "the peer went away before the handshake"
         raise HandshakeError(msg, facts) from error
-    return TLSStream(sock, context, server_side=server_side, server_hostname=_without_idna(server_hostname))
+    return TLSStream(sock, context, server_side=server_side, server_hostname=server_hostname)
 
 
-def _without_idna(name: str | None) -> str | bytes | None:
-    """As bytes a name needs no IDNA codec, which takes 3 ms to import."""
-    return name.encode() if name is not None and name.isascii() else name
-
-
-def _name_to_send(context: ssl.SSLContext, settings: TLSSettings, reference: str) -> str | None:
-    name = reference.removesuffix(".")  # whoever writes a name to its root means the same host (RFC 6066 section 3)
-    if context.check_hostname:
-        return _checked(name)  # the ssl module itself sends no address as SNI
-    sendable = settings.sni and not is_ip_address(name) and 0 < len(name) <= _MAXIMUM_DNS_NAME
-    return _checked(name) if sendable else None
-
-
-def _checked(name: str) -> str:
-    """Return a name that the `ssl` module takes: it has no clear word for others."""
-    if not _is_host_name(name):
-        msg = f"not a name that can be sent to a server: {name!r}"
-        raise UsageError(msg, hints=("give a DNS name or an IP address with --server-name",))
-    return name
-
-
-def _is_host_name(name: str) -> bool:
-    if name.isascii():
-        return name.isprintable() and all(0 < len(label) <= _MAXIMUM_LABEL for label in name.split("."))
-    try:
-        name.encode("idna")
-    except UnicodeError:
-        return False
-    return True
+def _name_to_send(context: ssl.SSLContext, settings: TLSSettings, reference: str) -> str | bytes | None:
+    name = reference.removesuffix(".")
+    # With `check_hostname` an address too, which the ssl module itself does not send (RFC 6066 section 3).
+    is_sendable = settings.sni and not is_ip_address(name) and 0 < len(name) <= LONGEST_NAME
+    return checked_server_name(name) if context.check_hostname or is_sendable else None
 
 
 def _shake(stream: TLSStream, deadline: float, interrupt: Interrupt | None, *, reference: str | None) -> None:
