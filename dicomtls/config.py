@@ -173,9 +173,11 @@ class _Reader:
         return value if isinstance(value, bool) else self._one(key, str(value), where)
 
     def _one(self, key: str, text: str, where: str) -> str:
+        line = self._line_of(where, key)
+        if "\0" in text:  # no option of a command line can hold one, and no path
+            self._refuse(f"{key} holds a NUL character{line}", ("take it out",))
         if key not in PATHS:
             return text
-        line = self._line_of(where, key)
         if not text:
             self._refuse(f"{key} is an empty path{line}", ("leave the line out, or name a file",))
         # A path that begins with ~ is the user's, as in a shell; everything else relative to this file.

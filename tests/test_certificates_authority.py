@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import ssl
 from collections.abc import Callable
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -14,11 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from dicomtls import files as files_module
 from dicomtls.certificates import authority as authority_module
 from dicomtls.certificates.authority import Authority, authority_files, find_issued
-from dicomtls.certificates.building import KeyType, Purpose, common_name
+from dicomtls.certificates.building import KeyType, Purpose, common_name, signed
 from dicomtls.certificates.bundle import load_leaf
+from dicomtls.certificates.describe import serial_hex
 from dicomtls.certificates.issue import Issued, identity_files, make_authority
 from dicomtls.certificates.names import general_names
-from dicomtls.certificates.record import RECORD_NAME, serial_hex
+from dicomtls.certificates.quiet import quiet
+from dicomtls.certificates.record import RECORD_NAME
 from dicomtls.errors import CredentialError, MachineError, UsageError
 from dicomtls.files import alone_in
 from tests.support.openssl import openssl, verify
@@ -349,6 +352,8 @@ def test_certificate_is_meant_by_its_file_or_its_serial_number(tmp_path: Path) -
         find_issued(other, str(tmp_path / "ct.pem"))
     with pytest.raises(UsageError, match="neither a file that is there nor a serial number"):
         find_issued(authority, "nothing.pem")
+    with pytest.raises(UsageError, match="neither a file that is there nor a serial number"):
+        find_issued(authority, "0" * 300)
 
 
 @pytest.mark.parametrize("name", ["ca", "../ca/ca"])
@@ -370,3 +375,29 @@ def test_certificate_that_the_record_has_lost_can_still_be_revoked(tmp_path: Pat
         authority.revoke(certificate.serial_number, "superseded")
     record = authority.revoke(certificate.serial_number, "superseded", certificate)
     assert [entry.serial for entry in record.revoked()] == [certificate.serial_number]
+
+
+@pytest.mark.parametrize("serial", [0, 2**159, 2**167], ids=["zero", "160 bits", "21 octets"])
+def test_serial_number_that_no_list_can_name_is_not_revoked(tmp_path: Path, serial: int) -> None:
+    """Noted all the same, it would keep the CA from making any list, and its record from being read."""
+    authority, good = new_ca(tmp_path), leaf_of(new_ca(tmp_path / "other")).certificate
+    names = (authority.certificate.subject, good.subject)
+    dates = (good.not_valid_before_utc, good.not_valid_after_utc)
+    with quiet():
+        odd = signed(x509.CertificateBuilder(*names, good.public_key(), serial, *dates, []), authority.key)
+        (tmp_path / "odd.pem").write_bytes(odd.public_bytes(Encoding.PEM))
+        found, certificate = find_issued(authority, str(tmp_path / "odd.pem"))
+        with pytest.raises(UsageError, match="is not positive, or is over 20 octets long"):
+            authority.revoke(found, "superseded", certificate)
+    assert len(authority.record().entries) == 0
+    assert len(authority.write_crl(tmp_path / "crl.pem", 7, force=False)) == 0
+
+
+def test_ca_with_a_name_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """`cryptography` finds that out only when it is asked for the name."""
+    made = make_authority("Clinic", kind=KIND)
+    damaged = made.der.replace(b"Clinic CA", b"Clini\xff\xfeCA")
+    (tmp_path / "ca.pem").write_text(ssl.DER_cert_to_PEM_cert(damaged))
+    (tmp_path / "ca.key").write_bytes(identity_files(made, "ca").contents["ca.key"])
+    with pytest.raises(CredentialError, match="a name that cannot be read"):
+        Authority.load(tmp_path, None)

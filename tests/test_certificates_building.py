@@ -4,8 +4,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from dicomtls.certificates.building import KeyType, Purpose, common_name, issued_by, new_builder, signature_hash, signed
+from dicomtls.certificates.building import (
+    KeyType,
+    Purpose,
+    common_name,
+    issued_by,
+    key_usage,
+    new_builder,
+    signature_hash,
+    signed,
+    usable_key,
+)
 from dicomtls.errors import UsageError
 
 
@@ -55,3 +67,32 @@ def test_issuer_is_named_by_its_own_identifier(kind: KeyType) -> None:
         leaf = signed(issued_by(new_builder(name, name, key.public_key(), 1), issuer), key)
         found = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
         assert found.key_identifier == expected
+
+
+def test_key_usage_is_what_was_named() -> None:
+    """And nothing else."""
+    usage = key_usage("crl_sign", "digital_signature")
+    assert (usage.crl_sign, usage.digital_signature, usage.key_cert_sign) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("key", "error"),
+    [
+        (rsa.generate_private_key(65537, 2048), None),
+        (ec.generate_private_key(ec.SECP256R1()), None),
+        (ed25519.Ed25519PrivateKey.generate(), None),
+        (rsa.generate_private_key(65537, 1024), "has 1024 bits, fewer than 2048"),  # noqa: S505 -- the point of it
+        (ec.generate_private_key(ec.SECP192R1()), "has 192 bits, fewer than 224"),
+        (x25519.X25519PrivateKey.generate(), "is of a kind that TLS peers do not take"),
+    ],
+    ids=["RSA 2048", "P-256", "Ed25519", "RSA 1024", "P-192", "X25519"],
+)
+def test_key_is_taken_where_peers_take_it(key: PrivateKeyTypes, error: str | None) -> None:
+    """As `inspect-cert` judges it: what it would call a weak key is not certified."""
+    public = key.public_key()
+    if error is None:
+        assert usable_key(public, "the key", "make another") is public
+    else:
+        with pytest.raises(UsageError, match=f"^the key {error}$") as caught:
+            usable_key(public, "the key", "make another")
+        assert caught.value.hints == ("make another",)

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
 
 from dicomtls.certificates.authority import Authority
 from dicomtls.certificates.building import dated_builder, signed, with_ca_extensions
 from dicomtls.certificates.bundle import bundle_chain, bundle_identity, load_leaf
+from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.renewing import renewed
 from dicomtls.errors import CredentialError
+from tests.support.certificates import make_certificate
 from tests.support.pki import PASSPHRASE, PKI
 from tests.test_certificates_authority import KIND, leaf_of, new_ca
 
@@ -81,3 +84,25 @@ def test_folder_is_no_leaf(tmp_path: Path) -> None:
     """It is not searched for one."""
     with pytest.raises(CredentialError, match="is a folder"):
         load_leaf(tmp_path)
+
+
+def test_name_that_cannot_be_read_is_an_error_of_the_file(tmp_path: Path) -> None:
+    """And no traceback: `cryptography` finds that out only when it is asked for the name."""
+    damaged = tmp_path / "damaged.der"
+    damaged.write_bytes(make_certificate(subject="device").replace(b"device", b"devi\xff\xfe"))
+    for load in (lambda: load_leaf(damaged), lambda: bundle_chain([damaged], "x", der=False, passphrase=None)):
+        with pytest.raises(CredentialError, match=r"damaged\.der has a certificate with a name"):
+            load()
+
+
+def test_odd_serial_number_is_taken_without_a_word(tmp_path: Path) -> None:
+    """`cryptography` warns of it on stderr; for that there is `inspect-cert`."""
+    with quiet():
+        named = x509.load_der_x509_certificate(make_certificate(subject="device"))
+        key = ec.generate_private_key(ec.SECP256R1())
+        dates = (named.not_valid_before_utc, named.not_valid_after_utc)
+        odd = signed(x509.CertificateBuilder(named.subject, named.subject, key.public_key(), 0, *dates, []), key)
+    path = tmp_path / "odd.pem"
+    path.write_bytes(odd.public_bytes(Encoding.PEM))
+    assert list(bundle_chain([path], "x", der=False, passphrase=None).contents) == ["x.pem"]
+    assert load_leaf(path) == odd

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from dicomtls.certificates.cases.workshop import Workshop, key_usage
+from dicomtls.certificates.cases.workshop import Workshop
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +68,6 @@ def test_revocation_list_has_what_was_revoked_and_nothing_else(shop: Workshop) -
     found = [made.get_revoked_certificate_by_serial_number(number) is not None for number in numbers]
     assert found == [True, False]
     assert made.is_signature_valid(shop.root.key.public_key())
-
-
-def test_key_usage_is_what_was_named() -> None:
-    """And nothing else."""
-    usage = key_usage("crl_sign", "digital_signature")
-    assert (usage.crl_sign, usage.digital_signature, usage.key_cert_sign) == (True, True, False)
 
 
 def test_private_keys_are_in_no_representation(shop: Workshop) -> None:

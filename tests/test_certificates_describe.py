@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomtls.certificates.building import key_usage
-from dicomtls.certificates.describe import UNREADABLE, describe
+from dicomtls.certificates.describe import describe
+from dicomtls.certificates.fields import UNREADABLE
 from dicomtls.errors import CredentialError
 from tests.support.asn1 import integer
 from tests.support.certificates import KEY, NOT_AFTER, NOT_BEFORE, make_certificate, raw_extension

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dicomtls.certificates.describe import readable_name
-from dicomtls.certificates.distinguished import UNREADABLE, distinguished_name
+from dicomtls.certificates.distinguished import distinguished_name
+from dicomtls.certificates.fields import UNREADABLE
 from tests.support.mutations import mutations
 
 KINDS = [

@@ -51,6 +51,8 @@ PURPOSES = [
     ([key_usage("key_encipherment")], True, False),
     ([key_usage("key_cert_sign", "crl_sign")], False, False),
     ([key_usage("key_encipherment"), x509.ExtendedKeyUsage([CLIENT])], False, False),
+    ([raw_extension(fields.KEY_USAGE, b"\x03\x02\x07\xa0")], True, True),
+    ([raw_extension(fields.KEY_USAGE, b"\x03\x02\x07\x20")], False, False),
     ([raw_extension(fields.NETSCAPE_CERTIFICATE_TYPE, b"\x03\x02\x07\x80")], False, True),
     ([raw_extension(fields.NETSCAPE_CERTIFICATE_TYPE, b"\x03\x02\x06\x40")], True, False),
 ]
@@ -66,6 +68,8 @@ PURPOSE_IDS = [
     "usage encipherment",
     "usage CA",
     "usage against purpose",
+    "usage with others unused",
+    "usage unused",
     "netscape client",
     "netscape server",
 ]

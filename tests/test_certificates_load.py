@@ -16,23 +16,11 @@ from dicomtls.certificates.load import PEMIdentity, load_certificates, load_crls
 from dicomtls.errors import CredentialError
 from tests.support.asn1 import pfx
 from tests.support.certificates import make_certificate
+from tests.support.credentials import Asker
 from tests.support.mutations import mutations
 from tests.support.openssl import PASSPHRASE, WRONG_PASSPHRASE, OpenSSLFiles, openssl
 from tests.support.pki import PKI
 from tests.support.processes import require
-
-
-class Asker:
-    """A passphrase callable that remembers for which files it was asked."""
-
-    def __init__(self, answer: bytes | None) -> None:
-        self.answer = answer
-        self.asked: list[Path] = []
-
-    def __call__(self, path: Path) -> bytes | None:
-        """Answer, and remember the question."""
-        self.asked.append(path)
-        return self.answer
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomtls.certificates.record import REASONS, Entry, Record, parse_serial, serial_hex
+from dicomtls.certificates.describe import serial_hex
+from dicomtls.certificates.record import REASONS, Entry, Record, parse_serial
 from dicomtls.errors import CredentialError, UsageError
 
 TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)).map(  # noqa: DTZ001 -- a bound
@@ -16,12 +17,12 @@ TIMES = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.
 SUBJECTS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), min_size=1)
 ENTRIES = st.builds(
     Entry,
-    st.integers(1, 2**159),
+    st.integers(1, 2**159 - 1),
     TIMES,
     TIMES,
     SUBJECTS,
     *(st.none(), st.none()),
-) | st.builds(Entry, st.integers(1, 2**159), TIMES, TIMES, SUBJECTS, TIMES, st.sampled_from(sorted(REASONS)))
+) | st.builds(Entry, st.integers(1, 2**159 - 1), TIMES, TIMES, SUBJECTS, TIMES, st.sampled_from(sorted(REASONS)))
 
 
 @given(entries=st.lists(ENTRIES, max_size=5), number=st.integers(0, 10**9))
@@ -58,7 +59,18 @@ def test_damaged_line_is_named(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "serial"),
-    [("0a", 10), ("0A:0B", 0x0A0B), ("0x5d", 0x5D), ("", None), ("xy", None), ("1" * 41, None), ("-1", None)],
+    [
+        ("0a", 10),
+        ("0A:0B", 0x0A0B),
+        ("0x5d", 0x5D),
+        ("7f" + "f" * 38, 2**159 - 1),
+        ("80" + "0" * 38, None),
+        ("", None),
+        ("xy", None),
+        ("1" * 41, None),
+        ("-1", None),
+        ("00", None),
+    ],
 )
 def test_serial_number_is_read_in_the_ways_people_write_it(text: str, serial: int | None) -> None:
     """As OpenSSL prints it, with or without colons."""

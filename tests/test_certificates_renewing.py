@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dicomtls.certificates.authority import Authority, authority_files
-from dicomtls.certificates.building import KeyType, extension_of, signed
+from dicomtls.certificates.building import KeyType, Purpose, common_name, extension_of, signed
 from dicomtls.certificates.bundle import bundle_chain, load_leaf
 from dicomtls.certificates.issue import CA_DAYS, CredentialFiles, certificate_files, identity_files
+from dicomtls.certificates.names import general_names
 from dicomtls.certificates.renewing import Renewal, renewed
 from dicomtls.errors import CredentialError, UsageError
 from tests.support.openssl import openssl, verify
@@ -232,3 +234,15 @@ def test_damaged_extensions_are_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(CredentialError, match="extensions are damaged"):
         extension_of(damaged, x509.KeyUsage)
     assert identity_files(leaf_of(authority), "ct").private
+
+
+def test_weak_key_of_a_device_is_not_certified_again(tmp_path: Path) -> None:
+    """RSA 1024, from before this CA came to dicomtls: no peer would take it, and a new one is made when asked for."""
+    authority = new_ca(tmp_path)
+    weak = rsa.generate_private_key(65537, 1024).public_key()  # noqa: S505 -- the point of it
+    purposes = Purpose.BOTH.extended_key_usage
+    old = authority.issue(common_name("ct"), general_names(["ct.example"]), purposes=purposes, key=weak, days=10)
+    with pytest.raises(UsageError, match="the key of that certificate has 1024 bits") as caught:
+        renewed(authority, old, kind=None, days=None)
+    assert caught.value.hints == ("give --new-key",)
+    assert renewed(authority, old, kind=KIND, days=None).key is not None

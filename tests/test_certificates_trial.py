@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import threading
 import time
 
 import pytest
 
+from dicomtls.certificates import trial
 from dicomtls.certificates.trial import ends_in_time
 
 
@@ -20,6 +22,12 @@ def test_what_does_not_end_is_given_up() -> None:
     started = time.monotonic()
     assert not ends_in_time(lambda: hashlib.pbkdf2_hmac("sha256", b"x", b"y", 1_000_000_000))
     assert time.monotonic() - started < 10
+
+
+def test_what_waits_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that another thread held when the child was made uses no processor, and is never given back."""
+    monkeypatch.setattr(trial, "SECONDS", 0.2)
+    assert not ends_in_time(threading.Event().wait)
 
 
 def test_nothing_is_given_up_where_no_process_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,8 @@ def test_peer_wins_over_the_defaults(tmp_path: Path) -> None:
         ("[defaults]\nca = {}", "a list of texts (line 2)", "README"),
         ("[defaults]\nca = [[1]]", "ca of [defaults] is none of text", "README"),
         ('[defaults]\nca = ""', "ca is an empty path (line 2)", "leave the line out"),
+        ('[defaults]\nkey = "a\\u0000b"', "key holds a NUL character (line 2)", "take it out"),
+        ('[defaults]\nca = ["a", "\\u0000"]', "ca holds a NUL character (line 2)", "take it out"),
         (
             '[defaults]\nca = "~nobody-of-that-name/x"',
             "in the home of nobody: '~nobody-of-that-name/x' (line 2)",

@@ -321,7 +321,7 @@ def test_keylog_is_the_owners_alone_and_has_the_secrets(pki: PKI, tmp_path: Path
 
 def test_keylog_that_cannot_be_written_is_an_error_of_this_machine(pki: PKI, tmp_path: Path) -> None:
     """With the path and the reason; no handshake whose keys somebody wanted goes by unlogged."""
-    for keylog in (tmp_path, tmp_path / "nowhere" / "keys.log"):
+    for keylog in (tmp_path, tmp_path / "nowhere" / "keys.log", tmp_path / "keys\0log"):
         with pytest.raises(MachineError, match="cannot write the key log") as caught:
             client_context(client_settings(pki, keylog=keylog))
         assert str(keylog) in caught.value.message

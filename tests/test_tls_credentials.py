@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from dicomtls.errors import CredentialError
-from dicomtls.tls import TLSSettings, client_context, credentials, server_context
-from tests.support.chains import issue
+from dicomtls.errors import MachineError
+from dicomtls.tls import client_context, credentials, server_context
+from tests.support.credentials import Asker, refusal
 from tests.support.handshakes import client_settings, server_settings, shake_hands
-from tests.support.openssl import openssl
 from tests.support.pki import PASSPHRASE, PKI, Identity
 from tests.support.source import REPOSITORY
 
@@ -35,38 +34,12 @@ FORMS: dict[str, tuple[Callable[[Identity], tuple[Path, Path | None]], bool]] = 
 }
 
 
-class Asker:
-    """A passphrase callable that remembers for which files it was asked."""
-
-    def __init__(self, answer: bytes | None) -> None:
-        self.answer = answer
-        self.asked: list[Path] = []
-
-    def __call__(self, path: Path) -> bytes | None:
-        """Answer, and remember the question."""
-        self.asked.append(path)
-        return self.answer
-
-
 def own(form: str, identity: Identity) -> dict[str, Any]:
     """The settings for an identity in one of the forms, with the right passphrase where one is needed."""
     files, is_encrypted = FORMS[form]
     cert, key = files(identity)
     passphrase = Asker(PASSPHRASE) if is_encrypted else Asker(None)
     return {"cert": (cert,), "key": (key,) if key else (), "passphrase": passphrase}
-
-
-def refusal(settings: TLSSettings) -> CredentialError:
-    """The error in which loading ends, in either role."""
-    caught: list[CredentialError] = []
-    for build in (client_context, server_context):
-        with pytest.raises(CredentialError) as info:
-            build(settings)
-        caught.append(info.value)
-    first, second = caught
-    assert (first.code, first.message) == (second.code, second.message)
-    assert PASSPHRASE.decode() not in f"{first.message}{first.hints}{first.evidence}"
-    return first
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -226,6 +199,13 @@ def test_path_that_cannot_exist_is_an_error_of_its_own(pki: PKI) -> None:
         assert refusal(settings).code == "unreadable-file"
 
 
+@pytest.mark.parametrize("option", ["ca", "crl", "cert"])
+def test_name_that_is_too_long_is_an_error_of_the_file(pki: PKI, option: str) -> None:
+    """Python's own questions about a path raise there."""
+    others: dict[str, Any] = {option: (Path("a" * 300),)}
+    assert refusal(server_settings(pki, **others)).code == "unreadable-file"
+
+
 @pytest.mark.parametrize("option", ["ca", "crl"])
 def test_pipe_is_refused_rather_than_waited_for(pki: PKI, tmp_path: Path, option: str) -> None:
     """A FIFO that nobody writes to would block for ever."""
@@ -262,118 +242,6 @@ def test_small_key_is_refused_with_the_reason(pki: PKI) -> None:
     assert error.evidence["reason"] == "EE_KEY_TOO_SMALL"
     assert any("--profile bcp195-2015" in hint for hint in error.hints)
     server_context(server_settings(pki, pki.weak_key, profile="bcp195-2015"))
-
-
-# -- trust anchors ------------------------------------------------------------------------------------------------
-
-
-def anchors(settings: TLSSettings) -> set[bytes]:
-    """What a client trusts."""
-    return set(client_context(settings).get_ca_certs(binary_form=True))
-
-
-def test_anchors_are_taken_from_files_of_any_kind(pki: PKI, tmp_path: Path) -> None:
-    """PEM, DER, several in one file with text around them, PKCS#12 and PKCS#7: the same authority each time."""
-    ca = pki.ca_der.read_bytes()
-    other = ssl.PEM_cert_to_DER_cert(pki.other_ca.read_text())
-    bundle = tmp_path / "bundle.txt"
-    bundle.write_bytes(b"# ours\n" + pki.ca.read_bytes() + b"\ntheirs:\n" + pki.other_ca.read_bytes())
-    archive = tmp_path / "ca.p12"
-    openssl("pkcs12", "-export", "-nokeys", "-in", pki.ca, "-out", archive, "-passout", "pass:")
-    seven = tmp_path / "ca.p7b"
-    openssl("crl2pkcs7", "-nocrl", "-certfile", pki.ca, "-out", seven)
-    for path, expected in (
-        (pki.ca, {ca}),
-        (pki.ca_der, {ca}),
-        (bundle, {ca, other}),
-        (archive, {ca}),
-        (seven, {ca}),
-    ):
-        assert anchors(client_settings(pki, ca=(path,))) == expected, path
-    assert anchors(client_settings(pki, ca=(pki.ca, pki.other_ca))) == {ca, other}
-
-
-def test_anchors_are_taken_from_a_folder(pki: PKI, tmp_path: Path) -> None:
-    """Every certificate in it, whatever the files are called; other files are passed over."""
-    (tmp_path / "one").write_bytes(pki.ca.read_bytes())
-    (tmp_path / "two.cer").write_bytes(ssl.PEM_cert_to_DER_cert(pki.other_ca.read_text()).ljust(0))
-    (tmp_path / "readme.txt").write_text("not a certificate")
-    assert len(anchors(client_settings(pki, ca=(tmp_path,)))) == 2
-
-
-def test_folder_without_a_certificate_is_refused(pki: PKI, tmp_path: Path) -> None:
-    """Trusting nobody is never what was meant."""
-    error = refusal(server_settings(pki, ca=(tmp_path,)))
-    assert error.code == "not-a-certificate"
-    assert str(tmp_path) in error.message
-
-
-def test_archive_of_anchors_asks_for_its_passphrase(pki: PKI, tmp_path: Path) -> None:
-    """An encrypted PKCS#12 with the authority in it."""
-    archive = tmp_path / "ca.p12"
-    openssl("pkcs12", "-export", "-nokeys", "-in", pki.ca, "-out", archive, "-passout", f"pass:{PASSPHRASE.decode()}")
-    good = client_settings(pki, ca=(archive,), passphrase=Asker(PASSPHRASE))
-    assert anchors(good) == {pki.ca_der.read_bytes()}
-    for answer, code in ((b"wrong", "bad-passphrase"), (None, "passphrase-needed")):
-        assert refusal(server_settings(pki, ca=(archive,), passphrase=Asker(answer))).code == code
-
-
-def test_damaged_bundle_is_refused_rather_than_half_trusted(pki: PKI, tmp_path: Path) -> None:
-    """One good certificate and one that is cut off: the error names the file."""
-    bundle = tmp_path / "bundle.pem"
-    bundle.write_bytes(pki.ca.read_bytes() + pki.other_ca.read_bytes()[:200])
-    error = refusal(server_settings(pki, ca=(bundle,)))
-    assert error.code == "unreadable-file"
-    assert str(bundle) in error.message
-
-
-def test_authority_made_by_plain_openssl_is_accepted(tmp_path: Path, pki: PKI) -> None:
-    """`openssl req -x509` writes no key usage; DCMTK, Java and Orthanc accept it, and so do we on every Python."""
-    ca, leaf = tmp_path / "ca.pem", Identity(tmp_path, "leaf")
-    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *new_key, "-keyout", tmp_path / "ca.key", "-out", ca, "-subj", "/CN=plain")
-    request = tmp_path / "leaf.csr"
-    openssl(
-        *("req", *new_key, "-keyout", leaf.key, "-out", request, "-subj", "/CN=leaf"),
-        *("-addext", "subjectAltName=DNS:localhost"),
-    )
-    signing = ("-CA", ca, "-CAkey", tmp_path / "ca.key", "-CAcreateserial", "-copy_extensions", "copy")
-    openssl("x509", "-req", "-in", request, *signing, "-out", leaf.cert)
-    pair = shake_hands(client_settings(pki, pki.client, ca=(ca,)), server_settings(pki, leaf))
-    assert pair.codes == (None, None)
-
-
-@pytest.mark.parametrize("who", ["leaf", "intermediate", "intermediate that is not sent"])
-def test_partial_chain_is_an_anchor(pki: PKI, tmp_path: Path, who: str) -> None:
-    """A pinned leaf or an intermediate given as `--ca` is trusted without the root."""
-    root = issue("root", is_ca=True)
-    middle = issue("middle", root, is_ca=True)
-    leaf = issue("leaf", middle)
-    identity = leaf.write_as(tmp_path, *(() if who.endswith("sent") else (middle,)))
-    anchor = tmp_path / "anchor.pem"
-    anchor.write_bytes(leaf.pem if who == "leaf" else middle.pem)
-    pair = shake_hands(client_settings(pki, pki.client, ca=(anchor,)), server_settings(pki, identity))
-    assert pair.codes == (None, None)
-
-
-# -- revocation lists ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("form", ["crl", "crl_der"])
-def test_revocation_list_is_taken_in_either_form(pki: PKI, form: str) -> None:
-    """PEM and DER: the revoked certificate is refused, the others are not."""
-    client = client_settings(pki, pki.client, crl=(getattr(pki, form),))
-    assert shake_hands(client, server_settings(pki)).codes == (None, None)
-    assert shake_hands(client, server_settings(pki, pki.revoked)).codes[0] == "revoked"
-
-
-@pytest.mark.parametrize("wrong", ["ca", "server.key", "nothing"])
-def test_file_that_is_no_revocation_list_is_named(pki: PKI, wrong: str) -> None:
-    """A certificate, a key, a file that is not there."""
-    path = {"ca": pki.ca, "server.key": pki.server.key, "nothing": pki.directory / "nothing.pem"}[wrong]
-    error = refusal(server_settings(pki, crl=(path,)))
-    assert error.code == "unreadable-file"
-    assert str(path) in error.message
 
 
 # -- keys in passing ----------------------------------------------------------------------------------------------
@@ -414,6 +282,20 @@ def test_converted_key_is_encrypted_in_a_private_file_elsewhere(
         assert b"BEGIN ENCRYPTED PRIVATE KEY" in content
         assert b"BEGIN PRIVATE KEY" not in content
     assert list(tmp_path.iterdir()) == []
+
+
+def test_converted_key_is_in_a_file_where_descriptors_have_no_names(
+    pki: PKI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a chroot without /proc; and a machine that takes no file says so."""
+    monkeypatch.setattr(credentials, "_DESCRIPTORS", str(tmp_path / "none"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    settings = server_settings(pki, **own("DER", pki.server))
+    server_context(settings)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(MachineError, match="cannot write a temporary file"):
+        server_context(settings)
 
 
 def test_certificates_that_openssl_refuses_are_an_error_of_the_file(pki: PKI, monkeypatch: pytest.MonkeyPatch) -> None:

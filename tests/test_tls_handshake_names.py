@@ -1,15 +1,26 @@
 """dicomtls.tls.handshake: which name is sent, which is checked, and what a pin stands for."""
 
 import hashlib
+import re
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dicomtls.certificates.describe import spki_sha256
-from dicomtls.errors import HandshakeError, HandshakeFacts, UsageError
-from dicomtls.tls import TLSSettings, client_context, client_handshake, handshake, server_context, server_handshake
+from dicomtls.errors import By, HandshakeError, HandshakeFacts, Stage, UsageError
+from dicomtls.tls import (
+    ClientAuth,
+    TLSSettings,
+    client_context,
+    client_handshake,
+    handshake,
+    server_context,
+    server_handshake,
+)
 from dicomtls.waiting import deadline_in
 from tests.support.chains import issue
 from tests.support.handshakes import DEADLINE, Pair, client_settings, connected_sockets, server_settings, shake_hands
@@ -150,6 +161,13 @@ def test_name_that_cannot_be_sent_is_a_usage_error(pki: PKI, name: str, options:
         assert far.recv(1) == b""
 
 
+def test_name_that_is_too_long_cannot_be_checked(pki: PKI) -> None:
+    """OpenSSL takes no more, and its own error names nothing."""
+    client = client_settings(pki, server_name=".".join(["a" * 60] * 5))
+    with connected_sockets() as (near, _), pytest.raises(UsageError, match="not a name"):
+        client_handshake(near, client_context(client), client, host="x", deadline=deadline_in(DEADLINE))
+
+
 # -- pins ---------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +205,40 @@ def test_peer_without_a_certificate_matches_no_pin() -> None:
     with pytest.raises(HandshakeError, match="no certificate") as caught:
         handshake._check_pins(None, settings, HandshakeFacts())
     assert caught.value.code == "pin-mismatch"
+
+
+@pytest.mark.parametrize("is_first_meeting", [True, False])
+def test_certificate_that_cannot_be_read_is_the_peers_fault(
+    pki: PKI, tmp_path: Path, *, is_first_meeting: bool
+) -> None:
+    """Dates that are none: refused at stage tls, not a usage error of ours, and nobody remembers it."""
+    issued = issue("device")
+    dates = re.search(rb"\x17\x0d(\d{12})Z\x17\x0d(\d{12})Z", issued.der)
+    assert dates is not None
+    der = issued.der.replace(dates[2], b"9" * 12)
+    identity = issued.write_as(tmp_path)
+    identity.cert.write_text(ssl.DER_cert_to_PEM_cert(der))
+    met: list[str] = []
+    pins = () if is_first_meeting else (hashlib.sha256(der).hexdigest(),)
+    options: dict[str, Any] = {"remember": lambda *seen: met.extend(seen)} if is_first_meeting else {}
+    pair = shake_pinned(pki, identity, *pins, **options)
+    diagnosis = pair.client.diagnosis
+    assert (diagnosis.code, diagnosis.stage, diagnosis.by) == ("certificate-refused", Stage.TLS, By.US)
+    assert "dates that cannot be read" in diagnosis.message
+    assert not met
+
+
+def test_what_was_verified_is_what_the_context_has_done(pki: PKI) -> None:
+    """Settings that are not those of the context make nothing verified that was not."""
+    lax = client_context(client_settings(pki, insecure=True))
+    with connected_sockets() as (near, far), ThreadPoolExecutor(1) as thread:
+        open_to_all = server_context(server_settings(pki, pki.self_signed, client_auth=ClientAuth.NONE))
+        serving = thread.submit(server_handshake, far, open_to_all, deadline=deadline_in(DEADLINE))
+        deadline = deadline_in(DEADLINE)
+        stream, agreed = client_handshake(near, lax, client_settings(pki), host="localhost", deadline=deadline)
+        stream.close()
+        serving.result()[0].close()
+    assert (agreed.verified, agreed.verified_by) == (False, None)
 
 
 @pytest.mark.parametrize(

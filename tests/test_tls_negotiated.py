@@ -168,6 +168,15 @@ def test_time_is_read_as_openssl_prints_it(moment: datetime) -> None:
 
 
 @pytest.mark.parametrize(
+    ("presented", "wanted"), [("pac\u017f.example", "pacs.example"), ("*.clinic.\u212aa", "pacs.clinic.ka")]
+)
+def test_name_that_only_folds_into_another_does_not_match(presented: str, wanted: str) -> None:
+    """A long s and the sign of Kelvin: names in certificates are ASCII (RFC 5280 section 4.2.1.6)."""
+    assert presented.casefold().endswith(wanted[-9:])
+    assert not certificate(dns_names=(presented,)).matches(wanted)
+
+
+@pytest.mark.parametrize(
     "text",
     [None, "", "Bad time value", "Feb 30 00:00:00 2026 GMT", "Jan  1 00:00:00 0 GMT", f"Jan  1 00:00:00 {10**30} GMT"],
 )
@@ -190,6 +199,43 @@ def test_broken_address_of_a_certificate_is_shown_as_it_is(pki: PKI, tmp_path: P
     assert peer.dns_names == ("pacs",)
     assert len(peer.ip_addresses) == 1
     assert not peer.matches("1.2.3.4")
+
+
+@pytest.mark.parametrize("options", [{}, {"insecure": True}])
+def test_name_that_is_no_text_spoils_nothing(pki: PKI, tmp_path: Path, options: dict[str, Any]) -> None:
+    """Python's ssl raises UnicodeDecodeError at whatever a stranger sends: the rest is read all the same."""
+    names = bytes.fromhex("3012 8205 ff616373fe 8209") + b"localhost"
+    broken = x509.UnrecognizedExtension(SUBJECT_ALTERNATIVE_NAME, names)
+    identity = issue("broken", hosts=(), extensions=[(broken, False)]).write_as(tmp_path)
+    pair = shake_hands(
+        client_settings(pki, pki.client, **{"ca": (identity.cert,), **options}), server_settings(pki, identity)
+    )
+    agreed = pair.client.agreed
+    assert agreed.peer is not None
+    assert agreed.peer.dns_names == (r"\xffacs\xfe", "localhost")
+    assert agreed.peer.subject == "CN=broken"
+    assert agreed.peer.not_after is not None
+    assert agreed.name_matched is True
+
+
+def test_certificate_that_nobody_can_read_is_known_by_its_fingerprint() -> None:
+    """A name that is no text for Python, and bytes that are cut short for us: no facts, and no error."""
+    broken = x509.UnrecognizedExtension(SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3004 8202 fffe"))
+    der = issue("broken", hosts=(), extensions=[(broken, False)]).der
+
+    class Spoiled:
+        """An SSLObject that has decoded nothing."""
+
+        def getpeercert(self, *, binary_form: bool = False) -> bytes:
+            """The bytes; what they say is no text."""
+            if binary_form:
+                return der[:-1]
+            return str(b"\xff", "utf-8").encode()
+
+    peer = negotiated.peer_certificate(Spoiled())  # type: ignore[arg-type]  # all that is used of it
+    assert peer == certificate(der=der[:-1])
+    assert peer is not None
+    assert peer.name == "(no name)"
 
 
 def test_names_of_many_kinds_are_written_short(pki: PKI, tmp_path: Path) -> None:
@@ -215,12 +261,18 @@ def test_names_of_many_kinds_are_written_short(pki: PKI, tmp_path: Path) -> None
 class SocketOfTomorrow:
     """A socket that knows the group by itself, as from Python 3.15 on."""
 
-    def group(self) -> str:
-        """The group's name."""
-        return "x25519"
+    def __init__(self, answer: str | type[Exception] | None) -> None:
+        self.answer = answer
+
+    def group(self) -> str | None:
+        """The group's name, None where no group was needed."""
+        if isinstance(self.answer, type):
+            raise self.answer
+        return self.answer
 
 
 def test_group_is_asked_of_pythons_that_know_it() -> None:
-    """Where the messages do not tell; older Pythons answer with None."""
-    assert negotiated._public_group(SocketOfTomorrow()) == "x25519"  # type: ignore[arg-type]  # all that is used of it
+    """Where the messages do not tell; older Pythons answer with None, newer ones over an old OpenSSL raise."""
+    for answer, group in (("x25519", "x25519"), (None, None), (NotImplementedError, None)):
+        assert negotiated._public_group(SocketOfTomorrow(answer)) == group  # type: ignore[arg-type]  # all that is used
     assert negotiated._public_group(object()) is None  # type: ignore[arg-type]  # a socket of today

@@ -52,6 +52,14 @@ def test_nothing_to_forget_makes_no_file(tmp_path: Path) -> None:
     assert not known.path.parent.exists()
 
 
+def test_folder_that_cannot_be_looked_at_is_told() -> None:
+    """Its name is too long, or nobody may look: not that nobody was remembered."""
+    known = RememberedPeers(Path("a" * 300))
+    for ask in (known.all, lambda: known.forget("a", 1)):
+        with pytest.raises(CredentialError, match="file name too long"):
+            ask()
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

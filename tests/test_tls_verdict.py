@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dicomtls.diagnosis import classify
-from dicomtls.errors import CredentialError
+from dicomtls.errors import CredentialError, UsageError
 from dicomtls.tls import TLSSettings
 from dicomtls.tls.verdict import Leave, Question, judge
 from tests.support.chains import issue
@@ -55,6 +55,24 @@ def test_fault_is_seen_unless_it_is_left_out(name: str, code: int, leave: Leave)
     assert verify_code(case) == code
     assert verify_code(case, leave) is None
     assert verify_code(case, ~leave & Leave(31)) == code
+
+
+@pytest.mark.parametrize(
+    "relaxed",
+    [{"insecure": True}, {"pins": ("ab" * 32,)}, {"remember": lambda *_: None}, {"sni": False}],
+    ids=["insecure", "pins", "remember", "sni"],
+)
+@pytest.mark.parametrize(("name", "code"), [("expired", 10), ("name", 62)])
+def test_settings_relax_no_verdict(name: str, code: int, relaxed: dict[str, Any]) -> None:
+    """Where a handshake would leave the chain or the name to others, OpenSSL is asked here all the same."""
+    assert verify_code(_CASES[name], settings=TLSSettings(**relaxed)) == code
+
+
+@pytest.mark.parametrize("reference", ["a..b", ".example", "a" * 64, ".".join(["a" * 60] * 5)])
+def test_reference_that_is_no_name_is_a_usage_error(reference: str) -> None:
+    """And no traceback from a codec."""
+    with pytest.raises(UsageError, match="not a name"):
+        verify_code(_CASES["good"], reference=reference)
 
 
 @pytest.mark.parametrize("profile", ["bcp195", "bcp195-modified", "modern", "aes", "basic", "atna"])

@@ -4,6 +4,7 @@ Whoever changes the record holds a lock on the folder meanwhile. The record goes
 crash in between leaves a line about a certificate that nobody has, never a certificate that cannot be revoked.
 """
 
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -34,7 +35,8 @@ from dicomtls.certificates.building import (
 from dicomtls.certificates.bundle import load_leaf
 from dicomtls.certificates.guard import check_replaced
 from dicomtls.certificates.issue import CredentialFiles, Issued, identity_files
-from dicomtls.certificates.load import Passphrase, is_issuer, load_identity
+from dicomtls.certificates.load import is_issuer, load_identity, parse_certificates
+from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.certificates.reading import read
 from dicomtls.certificates.record import REASONS, RECORD_NAME, Record, parse_serial
 from dicomtls.errors import CredentialError, UsageError
@@ -57,12 +59,12 @@ class Authority:
         With `today` it has to be valid, as it must to issue anything but its own renewed certificate.
         """
         cert, key = directory / "ca.pem", directory / "ca.key"
-        if not cert.exists():
+        if not os.path.exists(cert):  # noqa: PTH110 - Path.exists raises where it may not look
             msg = f"there is no CA in {directory}: it has no ca.pem"
             hints = ("name its folder with --ca-dir, or make one: dicomtls certgen ca --name NAME",)
             raise CredentialError(msg, code="unreadable-file", hints=hints)
         identity = load_identity(cert, key, passphrase)
-        certificate, *above = x509.load_pem_x509_certificates(identity.chain_pem)
+        certificate, *above = parse_certificates(identity.chain_der, cert)
         private = load_pem_private_key(identity.key_pem, identity.key_passphrase)
         if not isinstance(private, get_args(PrivateKey)):
             msg = f"the key in {key} is of a kind that cannot sign here"
@@ -154,7 +156,7 @@ class Authority:
         return Issued(certificate, key, self.intermediates)
 
     def usual_days(self, usual: int) -> int:
-        """How long something of this kind is usually valid, cut to what this CA has left."""
+        """The days for which something of this kind is usually valid, cut to what this CA has left; at least one."""
         return max(1, min(usual, (self.end - datetime.now(UTC)).days))
 
     def issue_authority(self, name: str, *, kind: KeyType, days: int, path_length: int | None) -> Issued:
@@ -200,7 +202,10 @@ class Authority:
     def deliver_authority(
         self, certificate: x509.Certificate, files: CredentialFiles, out: Path, *, force: bool
     ) -> list[Path]:
-        """Deliver the folder of a new CA below this one: by force it takes the place of another, but not of this."""
+        """Deliver the folder of a new CA below this one: by force it takes the place of another, but not of this.
+
+        Raises as `deliver` does.
+        """
         contents, private = files.below(out)
         with self._locked():
             if out.exists() and out.samefile(self.directory):
@@ -229,9 +234,11 @@ class Authority:
         return list(contents)
 
     def revoke(self, serial: int, reason: str, certificate: x509.Certificate | None = None) -> Record:
-        """Note that a certificate is not to be trusted any more; raises `UsageError`, `MachineError`.
+        """Note that a certificate is not to be trusted any more, for one of `record.REASONS`.
 
         One that this CA has signed, but of which the record knows nothing (it is older, or was lost), is put into it.
+        Raises `UsageError`, also for a serial number that no list can name, `MachineError`, and `CredentialError` for a
+        damaged record.
         """
         if reason not in REASONS:
             msg = f"not a reason for a revocation: {reason!r}"
@@ -245,7 +252,10 @@ class Authority:
             return record
 
     def write_crl(self, path: Path, days: int, *, force: bool) -> x509.CertificateRevocationList:
-        """Make the list of what is revoked, with the next number, and write it; raises as `deliver` does."""
+        """Make the list of what is revoked, with the next number, and write it; it is to be replaced after `days`.
+
+        Raises as `deliver` does.
+        """
         with self._locked():
             record = self.record()
             record = Record(record.entries, record.crl_number + 1)
@@ -279,7 +289,7 @@ class Authority:
         write_files({path: record.encode(), **contents}, private=private, replaced=(path,), force=force)
 
     def _locked(self) -> AbstractContextManager[None]:
-        """Be alone with the folder; raises `UsageError` where somebody else is there for ten seconds."""
+        """Be alone with the folder; raises as `files.alone_in` does."""
         return alone_in(self.directory, "the CA")
 
 
@@ -303,7 +313,7 @@ def find_issued(authority: Authority, target: str) -> tuple[int, x509.Certificat
     Raises `UsageError` for a certificate of another CA and what is neither, `CredentialError` for other files.
     """
     path = Path(target)
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110 - Path.exists raises where the name is too long
         certificate = load_leaf(path)
         if not authority.has_issued(certificate):
             msg = f"this CA has not issued the certificate in {path}"

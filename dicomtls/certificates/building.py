@@ -6,14 +6,16 @@ Key identifiers, critical basicConstraints and keyUsage, a random serial number,
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeVar, cast, get_args
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from dicomtls.certificates.checks import SMALLEST_EC, SMALLEST_RSA
 from dicomtls.certificates.content import REFUSALS
+from dicomtls.certificates.describe import key_and_size
 from dicomtls.errors import CredentialError, UsageError
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -166,17 +168,40 @@ def with_leaf_extensions(
 
 
 def issued_by(builder: x509.CertificateBuilder, issuer: x509.Certificate) -> x509.CertificateBuilder:
-    """Name the key that is to sign it."""
+    """Name the key that is to sign it; raises as `extensions_of` does."""
     return builder.add_extension(authority_identifier(issuer), critical=False)
 
 
 def authority_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    """Name an issuer's key by the identifier that its certificate gives it (RFC 5280 section 4.2.1.1)."""
-    try:
-        identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
+    """Name an issuer's key by the identifier that its certificate gives it (RFC 5280 section 4.2.1.1).
+
+    Raises as `extensions_of` does.
+    """
+    identifier = extension_of(issuer, x509.SubjectKeyIdentifier)
+    if identifier is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.public_key())  # type: ignore[arg-type]  # DH keys sign nothing
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
+
+
+def signer_identifier(key: PrivateKey) -> x509.AuthorityKeyIdentifier:
+    """Name the key that signs by itself, where there is no certificate yet (RFC 5280 section 4.2.1.1)."""
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+
+
+def usable_key(key: object, what: str, hint: str) -> PublicKey:
+    """Return a public key that TLS peers take; `what` names it in the message.
+
+    Raises `UsageError` for a key of another kind, and for one that is smaller than `checks` has it.
+    """
+    if not isinstance(key, get_args(PublicKey)):
+        msg = f"{what} is of a kind that TLS peers do not take"
+        raise UsageError(msg, hints=(hint,))
+    kind, bits = key_and_size(key)
+    smallest = SMALLEST_RSA if kind == "RSA" else SMALLEST_EC
+    if bits is not None and bits < smallest:
+        msg = f"{what} has {bits} bits, fewer than {smallest}"
+        raise UsageError(msg, hints=(hint,))
+    return cast("PublicKey", key)
 
 
 def signature_hash(key: PrivateKey) -> hashes.SHA256 | None:
@@ -190,7 +215,7 @@ def signed(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificat
 
 
 def key_usage(*usages: str) -> x509.KeyUsage:
-    """The extension with these usages and no others."""
+    """The extension with these usages, by the names that `cryptography` has for them, and no others."""
     known = (
         "digital_signature",
         "content_commitment",
@@ -203,11 +228,6 @@ def key_usage(*usages: str) -> x509.KeyUsage:
         "decipher_only",
     )
     return x509.KeyUsage(**{usage: usage in usages for usage in known})
-
-
-def authority_key(key: PrivateKey) -> x509.AuthorityKeyIdentifier:
-    """The identifier of a signing key (RFC 5280 section 4.2.1.1)."""
-    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
 def organization_subject(name: str, role: str) -> x509.Name:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -11,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from dicomtls.certificates.building import PrivateKey
 from dicomtls.certificates.fields import CertificateFields, is_ca, spki_sha256
 from dicomtls.certificates.issue import CredentialFiles, Issued, certificate_files, der_of, identity_files
-from dicomtls.certificates.load import Passphrase, chain_order, load_certificates, load_identity
+from dicomtls.certificates.load import chain_order, load_certificates, load_identity, parse_certificates
+from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.errors import CredentialError
 
 
@@ -20,8 +22,8 @@ def bundle_chain(paths: Sequence[Path], name: str, *, der: bool, passphrase: Pas
 
     Raises `CredentialError`, also where the certificates belong to more than one leaf.
     """
-    ders = dict.fromkeys(der for path in paths for der in load_certificates(path, passphrase))
-    certificates = _newest([x509.load_der_x509_certificate(der) for der in ders])
+    found = (parse_certificates(load_certificates(path, passphrase), path) for path in paths)
+    certificates = _newest([*dict.fromkeys(chain.from_iterable(found))])
     return _files(chain_order(_leaf(certificates), certificates), name, der=der)
 
 
@@ -40,11 +42,11 @@ def bundle_identity(
     """
     identity = load_identity(paths[0], key, passphrase)
     private = cast("PrivateKey", load_pem_private_key(identity.key_pem, identity.key_passphrase))
-    leaf, *rest = x509.load_pem_x509_certificates(identity.chain_pem)
-    ders = (der for path in paths[1:] for der in load_certificates(path, passphrase))
-    chain = chain_order(leaf, _newest([leaf, *rest, *map(x509.load_der_x509_certificate, ders)]))
-    issued = Issued(leaf, private, tuple(chain[1:]))
-    return identity_files(issued, name, passphrase=secret, pkcs12=True) | _files(chain, name, der=der)
+    leaf, *rest = parse_certificates(identity.chain_der, paths[0])
+    others = (parse_certificates(load_certificates(path, passphrase), path) for path in paths[1:])
+    ordered = chain_order(leaf, _newest([leaf, *rest, *chain.from_iterable(others)]))
+    issued = Issued(leaf, private, tuple(ordered[1:]))
+    return identity_files(issued, name, passphrase=secret, pkcs12=True) | _files(ordered, name, der=der)
 
 
 def load_leaf(path: Path) -> x509.Certificate:
@@ -52,11 +54,11 @@ def load_leaf(path: Path) -> x509.Certificate:
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where it may not look
         msg = f"{path} is a folder"
         raise CredentialError(msg, hints=("name the certificate's file in it",))
-    return _leaf([x509.load_der_x509_certificate(der) for der in load_certificates(path)])
+    return _leaf(parse_certificates(load_certificates(path), path))
 
 
-def _files(chain: Sequence[x509.Certificate], name: str, *, der: bool) -> CredentialFiles:
-    leaf, *others = chain
+def _files(ordered: Sequence[x509.Certificate], name: str, *, der: bool) -> CredentialFiles:
+    leaf, *others = ordered
     files = certificate_files(leaf, others, name)
     return files | CredentialFiles({f"{name}.der": der_of(leaf)}, frozenset()) if der else files
 

@@ -6,9 +6,10 @@ keystore) is named, because that is what people give by mistake.
 
 import binascii
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
@@ -117,10 +118,11 @@ class Contents:
         return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-class _Block(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Block:
     label: str
-    text: bytes  # with its BEGIN and END lines
-    body: bytes | None  # None: the END is missing
+    text: bytes = field(repr=False)  # with its BEGIN and END lines
+    body: bytes | None = field(repr=False)  # None: the END is missing
 
 
 def recognise(data: bytes) -> Contents:
@@ -138,8 +140,9 @@ def recognise(data: bytes) -> Contents:
     return contents
 
 
-def conversion_hints(contents: Contents, path: str) -> tuple[str, ...]:
-    """Give the command that turns a file of a foreign kind into one that we read; `path` is quoted for a shell."""
+def conversion_hints(contents: Contents, file: Path) -> tuple[str, ...]:
+    """Give the command, ready for a shell, that turns a file of a foreign kind into one that we read."""
+    path = shlex.quote(str(file))
     hints = {
         _JAVA_KEYSTORE: f"keytool -importkeystore -srckeystore {path} {_TO_PKCS12}",
         _JCEKS_KEYSTORE: f"keytool -importkeystore -srckeystore {path} -srcstoretype JCEKS {_TO_PKCS12}",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dicomtls.certificates.der import DERError, children
 from dicomtls.certificates.fields import (
+    UNREADABLE,
     CertificateFields,
     alternative_names,
     dates,
@@ -36,9 +37,6 @@ __all__ = [
     "spki_sha256",
     "validity",
 ]
-
-UNREADABLE = "(unreadable)"
-"""Stands for a name that breaks the rules of its encoding."""
 
 _Value = TypeVar("_Value")
 _ED25519_BITS, _ED448_BITS = 256, 456
@@ -105,11 +103,11 @@ class _Reader:
         self.unreadable: list[str] = []
 
     def read(self, field: str, read: Callable[[], _Value], default: _Value) -> _Value:
-        from cryptography.exceptions import InternalError, UnsupportedAlgorithm
+        from dicomtls.certificates.content import REFUSALS
 
         try:
             return read()
-        except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError):
+        except REFUSALS:
             self.unreadable.append(field)
             return default
 
@@ -146,7 +144,7 @@ def _describe(der: bytes, now: datetime) -> CertificateDescription:
         der=der,
         subject=reader.ask("subject", lambda certificate: readable_name(certificate.subject), UNREADABLE),
         issuer=reader.ask("issuer", lambda certificate: readable_name(certificate.issuer), UNREADABLE),
-        serial=_serial(fields.serial_number),
+        serial=serial_hex(fields.serial_number),
         not_before=not_before,
         not_after=not_after,
         days_left=None if not_after is None else (not_after - now) // timedelta(days=1),
@@ -168,9 +166,11 @@ def _describe(der: bytes, now: datetime) -> CertificateDescription:
 def _load(der: bytes) -> "x509.Certificate | None":
     from cryptography import x509
 
+    from dicomtls.certificates.content import REFUSALS
+
     try:
         return x509.load_der_x509_certificate(der)
-    except (ValueError, TypeError, x509.InvalidVersion):
+    except REFUSALS:
         return None
 
 
@@ -192,7 +192,8 @@ def _utf8(character: str) -> bytes:
     return character.encode("utf-8", "surrogatepass")
 
 
-def _serial(number: int) -> str:
+def serial_hex(number: int) -> str:
+    """A serial number as `openssl x509 -serial` has it, in lower case: two digits a byte, a minus sign before it."""
     digits = f"{abs(number):x}"
     return ("-" if number < 0 else "") + digits.zfill(len(digits) + len(digits) % 2)
 

@@ -6,9 +6,7 @@ Written as RFC 4514 says, and as `describe.readable_name` writes the names of ce
 from typing import Final
 
 from dicomtls.certificates.der import SEQUENCE, DERError, children
-from dicomtls.certificates.fields import object_identifier
-
-UNREADABLE: Final = "(unreadable name)"
+from dicomtls.certificates.fields import UNREADABLE, object_identifier
 
 _SHORT_NAMES: Final = {
     "2.5.4.3": "CN",
@@ -28,7 +26,7 @@ _SPECIAL: Final = frozenset('\\",+;<>')
 
 
 def distinguished_name(der: bytes) -> str:
-    """Write a Name (RFC 5280 section 4.1.2.4); one that cannot be read says so, and raises nothing."""
+    """Write a Name (RFC 5280 section 4.1.2.4); `(unreadable)` for one that cannot be read. Raises nothing."""
     try:
         (name,) = children(der)
         if name.tag != SEQUENCE:

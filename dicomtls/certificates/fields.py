@@ -28,6 +28,9 @@ from dicomtls.certificates.der import (
 )
 from dicomtls.errors import CredentialError
 
+UNREADABLE = "(unreadable)"
+"""Stands for a name, or an algorithm, that breaks the rules of its encoding."""
+
 BASIC_CONSTRAINTS = "2.5.29.19"
 KEY_USAGE = "2.5.29.15"
 EXTENDED_KEY_USAGE = "2.5.29.37"
@@ -46,6 +49,7 @@ _DNS_NAME = 0x82
 _IP_ADDRESS = 0x87
 _FIELDS_BEFORE_EXTENSIONS = 6
 _LONGEST_OID = 64
+_MOST_UNUSED = 7
 
 _KEY_USAGES = (
     "digitalSignature",
@@ -117,7 +121,10 @@ def validity(der: bytes) -> tuple[datetime, datetime]:
 
 
 def days_left(chain: Iterable[bytes]) -> int:
-    """Whole days until the first certificate of a chain expires, negative afterwards; raises `CredentialError`."""
+    """Whole days until the first certificate of a chain expires, negative afterwards.
+
+    Raises `CredentialError` (`not-a-certificate`), and `ValueError` where the chain is empty.
+    """
     return (min(validity(der)[1] for der in chain) - datetime.now(UTC)).days
 
 
@@ -278,13 +285,17 @@ def _sequence(value: bytes) -> list[Element]:
 
 
 def _bits(value: bytes) -> list[int]:
-    """Read the numbers of the bits that are set in a BIT STRING; the first byte says how many at the end are unused."""
+    """Read the numbers of the bits that are set in a BIT STRING, of its first two bytes.
+
+    Its own first byte says how many bits at the end are unused (X.690 section 8.6.2.2); OpenSSL passes over those, too.
+    """
     outer = children(value)
-    if len(outer) != 1 or outer[0].tag != BIT_STRING or not outer[0].content:
+    if len(outer) != 1 or outer[0].tag != BIT_STRING or not outer[0].content or outer[0].content[0] > _MOST_UNUSED:
         msg = "not a BIT STRING"
         raise DERError(msg)
-    octets = outer[0].content[1:3]
-    return [bit for bit in range(8 * len(octets)) if octets[bit // 8] & (0x80 >> bit % 8)]
+    unused, octets = outer[0].content[0], outer[0].content[1:]
+    used = range(min(8 * len(octets) - unused, 16))
+    return [bit for bit in used if octets[bit // 8] & (0x80 >> bit % 8)]
 
 
 def object_identifier(content: bytes) -> str:

@@ -6,17 +6,19 @@ B.12 has no rules of its own for certificates: they are RFC 9325's (section 4.5)
 
 from collections.abc import Iterator, Sequence
 
-from dicomtls.certificates.checks import SMALLEST_RSA, WEAK_HASHES
+from dicomtls.certificates.checks import SMALLEST_EC, SMALLEST_RSA, WEAK_HASHES
 from dicomtls.certificates.describe import CertificateDescription
 from dicomtls.certificates.fields import permits_client, permits_server
 
-_SMALLEST_EC = {"bcp195": 224, "bcp195-modified": 256}
+_SMALLEST_EC = {"bcp195": SMALLEST_EC, "bcp195-modified": 256}
 PROFILE_NAMES = tuple(_SMALLEST_EC)
+"""The profiles that `obstacles` knows."""
 ROLES = ("server", "client")
+"""Of TLS, as `obstacles` takes them."""
 
 
 def obstacles(path: Sequence[CertificateDescription], profile: str, role: str) -> list[str]:
-    """Say what keeps the leaf of this path out of a role under a profile; nothing where it is fit."""
+    """Say what keeps the leaf of this path, leaf first, out of a role under a profile; nothing where it is fit."""
     return list(dict.fromkeys(_obstacles(path, profile, role)))
 
 

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from dicomtls.certificates.building import is_authority
 from dicomtls.certificates.bundle import load_leaf
-from dicomtls.certificates.content import recognise
+from dicomtls.certificates.content import REFUSALS, recognise
 from dicomtls.certificates.issue import CredentialFiles
 from dicomtls.certificates.reading import read
 from dicomtls.certificates.record import RECORD_NAME
@@ -68,7 +68,7 @@ def _is_renewal(path: Path, renewed: x509.Certificate) -> bool:
     try:
         old = load_leaf(path)
         return is_authority(renewed) and (old.subject, old.public_key()) == (renewed.subject, renewed.public_key())
-    except CredentialError:
+    except (CredentialError, *REFUSALS):
         return False
 
 

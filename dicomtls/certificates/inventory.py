@@ -10,13 +10,14 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dicomtls.certificates.content import REFUSALS, conversion_hints
-from dicomtls.certificates.describe import UNREADABLE, iso, key_and_size, readable_name
-from dicomtls.certificates.load import CredentialFile, Passphrase, key_digest
+from dicomtls.certificates.describe import iso, key_and_size, readable_name
+from dicomtls.certificates.fields import UNREADABLE
+from dicomtls.certificates.load import CredentialFile, check_count, key_digest
+from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.certificates.quiet import quiet
 from dicomtls.errors import CredentialError
 
 _MAXIMUM_CERTIFICATES = 2000
-_MAXIMUM_OTHERS = 100
 
 
 @dataclass(frozen=True)
@@ -114,9 +115,9 @@ def take_inventory(path: Path, passphrase: Passphrase | None) -> Inventory:
     if contents.is_useless:
         raise _foreign(file)
     certificates = [one.public_bytes(Encoding.DER) for one in file.certificates()]
-    _check_count(path, len(certificates), _MAXIMUM_CERTIFICATES, "certificates")
+    check_count(path, len(certificates), "certificates", most=_MAXIMUM_CERTIFICATES)
     for things, name in ((contents.requests, "requests"), (contents.crls, "revocation lists")):
-        _check_count(path, len(things), _MAXIMUM_OTHERS, name)
+        check_count(path, len(things), name)
     with quiet():
         return Inventory(
             kind=contents.slug(),
@@ -132,26 +133,18 @@ def key_of(path: Path, passphrase: Passphrase | None) -> KeyDescription:
     file = CredentialFile(path, passphrase)
     key = next(file.private_keys(), None)
     if key is None:
-        hints = conversion_hints(file.contents, str(path))
+        hints = conversion_hints(file.contents, path)
         msg = f"{path} is {file.contents.kind()}, not a private key"
         raise CredentialError(msg, code="no-private-key", hints=hints, evidence={"path": str(path)})
     return _key(key, encrypted=any(sealed.encrypted for sealed in file.contents.keys))
 
 
 def _foreign(file: CredentialFile) -> CredentialError:
-    import shlex
-
     is_known = bool(file.contents.others)
     lacking = ", not a certificate, a key, a request or a revocation list" if is_known else ""
     msg = f"{file.path} is {file.contents.kind()}{lacking}"
-    hints = conversion_hints(file.contents, shlex.quote(str(file.path)))
+    hints = conversion_hints(file.contents, file.path)
     return CredentialError(msg, hints=hints, evidence={"path": str(file.path)})
-
-
-def _check_count(path: Path, count: int, maximum: int, things: str) -> None:
-    if count > maximum:
-        msg = f"{path} holds {count} {things}, more than {maximum}"
-        raise CredentialError(msg, evidence={"path": str(path)})
 
 
 def _keys(file: CredentialFile) -> Iterator[KeyDescription]:
@@ -181,7 +174,7 @@ def _request(der: bytes) -> RequestDescription:
     try:
         extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         names = tuple(map(_general_name, extension))
-    except (*REFUSALS, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (*REFUSALS, x509.ExtensionNotFound):
         names = ()
     return RequestDescription(_name(lambda: request.subject), names, kind, bits, is_valid)
 
@@ -198,7 +191,7 @@ def _crl(der: bytes) -> CRLDescription:
     crl = x509.load_der_x509_crl(der)
     try:
         number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    except (*REFUSALS, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (*REFUSALS, x509.ExtensionNotFound):
         number = None
     this_update, next_update = _date(lambda: crl.last_update_utc), _date(lambda: crl.next_update_utc)
     return CRLDescription(_name(lambda: crl.issuer), number, this_update, next_update, len(crl), der)

@@ -23,12 +23,12 @@ from dicomtls.certificates.building import (
     KeyType,
     PrivateKey,
     Purpose,
-    authority_key,
     common_name,
     issued_by,
     new_builder,
     organization_subject,
     signed,
+    signer_identifier,
     with_ca_extensions,
     with_leaf_extensions,
 )
@@ -138,7 +138,7 @@ def make_authority(name: str, *, kind: KeyType, days: int = CA_DAYS, path_length
     key = kind.generate()
     subject = organization_subject(name, "CA")
     builder = with_ca_extensions(new_builder(subject, subject, key.public_key(), days), path_length)
-    return Issued(signed(builder.add_extension(authority_key(key), critical=False), key), key)
+    return Issued(signed(builder.add_extension(signer_identifier(key), critical=False), key), key)
 
 
 def make_self_signed(
@@ -173,9 +173,8 @@ def identity_files(
     With a passphrase, the key and the archive are encrypted under it; `ca` goes into the archive, for the systems that
     take their trust anchors from there. Raises `UsageError` at a passphrase that other software could not use.
     """
-    chain = (issued.certificate, *issued.intermediates)
     contents = {
-        f"{name}.pem": b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
+        **certificate_files(issued.certificate, issued.intermediates, name).contents,
         f"{name}.key": issued.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption(passphrase)),
     }
     if pkcs12:

@@ -7,8 +7,8 @@ that says what the file is and what is wrong with it. No error, evidence or repr
 import hashlib
 import os
 import secrets
-import shlex
-from collections.abc import Callable, Iterator
+import ssl
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,16 +28,15 @@ from cryptography.hazmat.primitives.serialization import (
 from dicomtls.certificates.content import REFUSALS, Contents, SealedKey, conversion_hints, recognise
 from dicomtls.certificates.der import DERError, check_derivation_cost
 from dicomtls.certificates.fields import spki_sha256
+from dicomtls.certificates.passphrase import Passphrase, ask
 from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.reading import files_in, read
 from dicomtls.certificates.trial import ends_in_time
 from dicomtls.errors import CredentialError
 
-Passphrase = Callable[[Path], bytes | None]
-"""Asked with the file's path, only when that file turns out to be encrypted; None: there is no passphrase."""
-
+MAXIMUM_COUNT = 100
+"""Certificates, or keys, of one file of which some are to be paired."""
 _ONE_TIME_PASSPHRASE_BYTES = 32
-_MAXIMUM_COUNT = 100
 _ENCRYPTED_DATA = bytes.fromhex("2a864886f70d010706")  # PKCS#7's content type (RFC 2315 section 14)
 
 
@@ -45,13 +44,18 @@ _ENCRYPTED_DATA = bytes.fromhex("2a864886f70d010706")  # PKCS#7's content type (
 class PEMIdentity:
     """A certificate chain and its key, ready for OpenSSL.
 
-    `chain_pem` begins with the leaf; `key_pem` is PKCS#8, encrypted under `key_passphrase`, which is random and made
+    `chain_der` begins with the leaf; `key_pem` is PKCS#8, encrypted under `key_passphrase`, which is random and made
     for this object alone, so that the key may pass through a temporary file.
     """
 
-    chain_pem: bytes
+    chain_der: tuple[bytes, ...]
     key_pem: bytes = field(repr=False)
     key_passphrase: bytes = field(repr=False)
+
+    @property
+    def chain_pem(self) -> bytes:
+        """The chain as OpenSSL takes it from a file."""
+        return b"".join(ssl.DER_cert_to_PEM_cert(der).encode() for der in self.chain_der)
 
 
 def load_identity(cert: Path, key: Path | None, passphrase: Passphrase | None) -> PEMIdentity:
@@ -67,7 +71,7 @@ def load_identity(cert: Path, key: Path | None, passphrase: Passphrase | None) -
     certificates = cert_file.certificates()
     if not certificates:
         raise _no_certificate(cert_file, key_file)
-    _check_count(cert, len(certificates), "certificates")
+    check_count(cert, len(certificates), "certificates")
     leaf, private_key = _matching_pair(cert_file, certificates, key_file)
     return _identity(chain_order(leaf, certificates), private_key)
 
@@ -87,6 +91,22 @@ def load_certificates(path: Path, passphrase: Passphrase | None = None) -> list[
     return list(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in certificates))
 
 
+def parse_certificates(ders: Iterable[bytes], source: Path) -> list[x509.Certificate]:
+    """Parse certificates that came from a file, and are to be worked with by their names.
+
+    Raises `CredentialError` (`unreadable-file`) where one cannot be read: `cryptography` tries only when it is asked.
+    """
+    with quiet():
+        found = [x509.load_der_x509_certificate(der) for der in ders]
+    try:
+        for certificate in found:
+            _ = certificate.subject, certificate.issuer
+    except REFUSALS:
+        msg = f"{source} has a certificate with a name that cannot be read"
+        raise CredentialError(msg, evidence={"path": str(source)}) from None
+    return found
+
+
 def load_crls(path: Path) -> list[bytes]:
     """Load every certificate revocation list of a file, as DER; raises `CredentialError` (`unreadable-file`)."""
     file = CredentialFile(path, None)
@@ -101,6 +121,7 @@ class CredentialFile:
     """One file, what was recognised in it, and the passphrase that was asked for it, once."""
 
     def __init__(self, path: Path, passphrase: Passphrase | None) -> None:
+        """Read the file; raises `CredentialError` (`unreadable-file`)."""
         self.path = path
         self.contents: Contents = recognise(read(path))
         self._ask = passphrase
@@ -108,7 +129,10 @@ class CredentialFile:
         self._opened: list[pkcs12.PKCS12KeyAndCertificates] | None = None
 
     def certificates(self) -> list[x509.Certificate]:
-        """Those that stand in the open, then those in PKCS#12 archives."""
+        """Those that stand in the open, then those in PKCS#12 archives.
+
+        Raises `CredentialError`: `unreadable-file`, `passphrase-needed`, `bad-passphrase`.
+        """
         self.check_damage()
         with quiet():
             found = [x509.load_der_x509_certificate(der) for der in self.contents.certificates]
@@ -118,10 +142,13 @@ class CredentialFile:
         return found
 
     def private_keys(self) -> Iterator[PrivateKeyTypes]:
-        """Those that need no passphrase first, so that it is asked for only when it is needed."""
+        """Those that need no passphrase first, so that it is asked for only when it is needed.
+
+        Raises `CredentialError`: `unreadable-file`, `passphrase-needed`, `bad-passphrase`.
+        """
         if not self.contents.keys and not self.contents.archives:
             self.check_damage()
-        _check_count(self.path, len(self.contents.keys), "private keys")
+        check_count(self.path, len(self.contents.keys), "private keys")
         for sealed in sorted(self.contents.keys, key=lambda key: key.encrypted):
             yield self._open_key(sealed)
         yield from (archive.key for archive in self._archives() if archive.key is not None)
@@ -133,16 +160,8 @@ class CredentialFile:
             raise CredentialError(msg, code="unreadable-file", evidence={"path": str(self.path)})
 
     def _passphrase(self) -> bytes:
-        if self._answer is None and self._ask is not None:
-            self._answer = self._ask(self.path)
         if self._answer is None:
-            msg = f"{self.path} is encrypted, and there is no passphrase"
-            raise CredentialError(
-                msg,
-                code="passphrase-needed",
-                hints=("give the passphrase with --passphrase-file PATH or --passphrase-env NAME",),
-                evidence={"path": str(self.path)},
-            )
+            self._answer = ask(self.path, self._ask)
         return self._answer
 
     def _open_key(self, sealed: SealedKey) -> PrivateKeyTypes:
@@ -204,10 +223,13 @@ def _load_pkcs12(archive: bytes, passphrase: bytes | None) -> pkcs12.PKCS12KeyAn
         return pkcs12.load_pkcs12(archive, passphrase)
 
 
-def _check_count(path: Path, count: int, things: str) -> None:
-    """Refuse what would take minutes to pair up, and what no peer would take as a chain anyway."""
-    if count > _MAXIMUM_COUNT:
-        msg = f"{path} holds {count} {things}, more than {_MAXIMUM_COUNT}"
+def check_count(path: Path, count: int, things: str, *, most: int = MAXIMUM_COUNT) -> None:
+    """Raise `CredentialError` (`unreadable-file`) for a file that holds more than is sane.
+
+    By default that is what would take minutes to pair up, and what no peer would take as a chain anyway.
+    """
+    if count > most:
+        msg = f"{path} holds {count} {things}, more than {most}"
         raise CredentialError(msg, code="unreadable-file", evidence={"path": str(path)})
 
 
@@ -271,7 +293,7 @@ def is_issuer(candidate: x509.Certificate, certificate: x509.Certificate) -> boo
 def _identity(chain: list[x509.Certificate], key: PrivateKeyTypes) -> PEMIdentity:
     one_time = secrets.token_hex(_ONE_TIME_PASSPHRASE_BYTES).encode()
     return PEMIdentity(
-        chain_pem=b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
+        chain_der=tuple(certificate.public_bytes(Encoding.DER) for certificate in chain),
         key_pem=key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(one_time)),
         key_passphrase=one_time,
     )
@@ -280,7 +302,7 @@ def _identity(chain: list[x509.Certificate], key: PrivateKeyTypes) -> PEMIdentit
 def _no_certificate(file: CredentialFile, key_file: CredentialFile | None = None) -> CredentialError:
     """Say what the file is, and where it belongs."""
     path, contents = file.path, file.contents
-    hints = conversion_hints(contents, shlex.quote(str(path)))
+    hints = conversion_hints(contents, path)
     if contents.keys and key_file is not None and key_file.contents.certificates:
         hints += ("the files given as --cert and --key are exchanged",)
     elif contents.keys:
@@ -302,7 +324,7 @@ def _no_key(cert_file: CredentialFile, key_file: CredentialFile) -> CredentialEr
         return CredentialError(
             msg, code="no-private-key", hints=("give the private key's file with --key",), evidence=evidence
         )
-    hints = conversion_hints(contents, shlex.quote(str(path)))
+    hints = conversion_hints(contents, path)
     lacking = "without a private key" if contents.archives else "not a private key"
     msg = f"{path} is {contents.kind()}, {lacking}"
     return CredentialError(msg, code="no-private-key", hints=hints, evidence=evidence)

@@ -16,7 +16,7 @@ from typing import Final
 
 from cryptography import x509
 
-from dicomtls.certificates.describe import readable_name
+from dicomtls.certificates.describe import readable_name, serial_hex
 from dicomtls.errors import CredentialError, UsageError
 
 RECORD_NAME: Final = "issued.txt"
@@ -26,7 +26,8 @@ _CRL: Final = "# crl "
 _COLUMNS: Final = "serial\tnot_before\tnot_after\trevoked\treason\tsubject"
 _NONE: Final = "-"
 _TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
-_LONGEST_SERIAL: Final = 40  # digits: 20 octets, RFC 5280 section 4.1.2.2
+_LONGEST_SERIAL: Final = 40  # digits
+_LARGEST_SERIAL: Final = (1 << 159) - 1
 
 REASONS: Final = {
     reason.value: reason
@@ -56,22 +57,22 @@ class Entry:
 
     @property
     def serial_hex(self) -> str:
-        """The serial number as `openssl x509 -serial` has it, in lower case."""
+        """The serial number as `describe.serial_hex` writes it."""
         return serial_hex(self.serial)
 
 
-def serial_hex(serial: int) -> str:
-    """Two hexadecimal digits a byte."""
-    digits = f"{serial:x}"
-    return digits.zfill(len(digits) + len(digits) % 2)
-
-
 def parse_serial(text: str) -> int | None:
-    """Read a serial number in hexadecimal, with or without colons; None where it is none."""
+    """Read a serial number in hexadecimal, with or without colons; None where it is none that a CA may give."""
     digits = text.strip().replace(":", "").lower().removeprefix("0x")
     if not 0 < len(digits) <= _LONGEST_SERIAL or set(digits) - set("0123456789abcdef"):
         return None
-    return int(digits, 16)
+    number = int(digits, 16)
+    return number if _is_serial(number) else None
+
+
+def _is_serial(number: int) -> bool:
+    """Whether a CRL can name it: positive, in 20 octets (RFC 5280 section 4.1.2.2)."""
+    return 0 < number <= _LARGEST_SERIAL
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,12 @@ class Record:
         return "".join(f"{line}\n" for line in lines).encode()
 
     def with_issued(self, certificate: x509.Certificate) -> "Record":
-        """The record with one certificate more."""
+        """The record with one certificate more; raises `UsageError` where no CRL could ever name it."""
+        if not _is_serial(certificate.serial_number):
+            msg = (
+                f"the serial number {serial_hex(certificate.serial_number)} is not positive, or is over 20 octets long"
+            )
+            raise UsageError(msg, hints=("a revocation list cannot name it: whoever trusts it must stop that by hand",))
         entry = Entry(
             certificate.serial_number,
             certificate.not_valid_before_utc,

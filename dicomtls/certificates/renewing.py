@@ -23,6 +23,7 @@ from dicomtls.certificates.building import (
     is_authority,
     issued_by,
     signed,
+    usable_key,
 )
 from dicomtls.certificates.content import REFUSALS
 from dicomtls.certificates.issue import CA_DAYS, LEAF_DAYS, CredentialFiles, Issued, certificate_files, identity_files
@@ -66,7 +67,8 @@ def renewed(authority: Authority, old: x509.Certificate, *, kind: KeyType | None
 
     A root's is signed by itself, also when it has expired; an intermediate's by the CA above it. Without `days` a
     device's is valid for two years, a CA's for ten or for what the CA above it has left. Raises `UsageError` where
-    `authority` has not issued it or is not valid itself, for a CA with a new key, and as `Authority.issue` does.
+    `authority` has not issued it or is not valid itself, for a device's old key that peers no longer take, for a CA
+    with a new key, and as `Authority.issue` does; `CredentialError` where an extension cannot be read or written again.
     """
     if not authority.has_issued(old):
         raise _not_ours(authority, old)
@@ -76,7 +78,7 @@ def renewed(authority: Authority, old: x509.Certificate, *, kind: KeyType | None
     names = extension_of(old, x509.SubjectAlternativeName)
     purposes = extension_of(old, x509.ExtendedKeyUsage) or Purpose.BOTH.extended_key_usage
     key = None if kind is None else kind.generate()
-    public = cast("PublicKey", old.public_key()) if key is None else key.public_key()
+    public = usable_key(_key(old), "the key of that certificate", "give --new-key") if key is None else key.public_key()
     lifetime = days or authority.usual_days(LEAF_DAYS)
     new = authority.issue(old.subject, list(names or ()), purposes=purposes, key=public, days=lifetime)
     return Renewal(new, authority.intermediates, key)

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-from dicomtls.certificates.building import KeyType, PrivateKey, PublicKey, signature_hash
+from dicomtls.certificates.building import KeyType, PrivateKey, PublicKey, signature_hash, usable_key
 from dicomtls.certificates.content import REFUSALS, recognise
 from dicomtls.certificates.describe import readable_name
 from dicomtls.certificates.issue import CredentialFiles, encryption
@@ -19,7 +18,6 @@ from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.reading import read
 from dicomtls.errors import CredentialError, UsageError
 
-_SMALLEST_RSA_KEY: Final = 2048
 _NOT_TAKEN: Final = "alternative names that no peer would look for"
 
 
@@ -88,7 +86,9 @@ def _read(path: Path, request: x509.CertificateSigningRequest) -> SigningRequest
             ignored += [_NOT_TAKEN] if not all(map(_is_taken, extension.value)) else []
         else:
             ignored.append(extension.oid._name.replace("Unknown OID", extension.oid.dotted_string))  # noqa: SLF001 -- the only name there is
-    return SigningRequest(request.subject, _strong(path, request), names, tuple(ignored))
+    hint = "have the device make a key of RSA 2048 or more, or EC P-256"
+    key = usable_key(request.public_key(), f"the key in {path}", hint)
+    return SigningRequest(request.subject, key, names, tuple(ignored))
 
 
 def _is_taken(name: x509.GeneralName) -> bool:
@@ -101,14 +101,3 @@ def _is_taken(name: x509.GeneralName) -> bool:
     except UsageError:
         return False
     return isinstance(name, x509.IPAddress) and isinstance(name.value, IPv4Address | IPv6Address)
-
-
-def _strong(path: Path, request: x509.CertificateSigningRequest) -> PublicKey:
-    key = request.public_key()
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size < _SMALLEST_RSA_KEY:
-        msg = f"the key in {path} has {key.key_size} bits, fewer than {_SMALLEST_RSA_KEY}"
-        raise UsageError(msg, hints=("have the device make a key of at least RSA 2048, or EC P-256",))
-    if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
-        msg = f"the key in {path} is of a kind that TLS peers do not take"
-        raise UsageError(msg, hints=("have the device make an RSA or EC key",))
-    return key

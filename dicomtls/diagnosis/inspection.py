@@ -249,11 +249,8 @@ class _Verifier:
 
     def _name_flaw(self) -> Iterator[Finding]:
         """The name, where OpenSSL did not come to look at it."""
-        leaf, host = self._leaf, self._question.reference
-        shown = PeerCertificate(
-            leaf.subject, leaf.issuer, leaf.not_before, leaf.not_after, leaf.dns_names, leaf.ip_addresses, leaf.der
-        )
-        if host is not None and not shown.matches(host):
+        host = self._question.reference
+        if host is not None and not PeerCertificate.of(self._leaf).matches(host):
             yield self._finding("name-mismatch", HandshakeFacts(reference_name=host, chain_der=self._question.chain))
 
     def _flaws(self, purpose: str | None) -> Iterator[Finding]:

@@ -33,7 +33,8 @@ def client_context(settings: TLSSettings) -> ssl.SSLContext:
     """Build a client's context: the chain and the name are verified unless the settings say otherwise.
 
     Where pins are given, or the peer is to be remembered, the chain is left to `handshake`, since a pin stands for it;
-    so is the name where it is not to be sent. Raises `CredentialError`, `UsageError`.
+    so is the name where it is not to be sent; revocation lists would have no chain to be held against. Raises
+    `CredentialError`, `UsageError`, and `MachineError` where the key log cannot be written.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.hostname_checks_common_name = False
@@ -53,7 +54,7 @@ def server_context(settings: TLSSettings) -> ssl.SSLContext:
 
     There are no session tickets: a resumed session would skip the check of the client's certificate. A client of
     TLS 1.2 can still take one up by its identifier, for minutes and from this context only; `ssl` cannot forbid it.
-    Raises `CredentialError`, `UsageError`.
+    Raises `CredentialError`, `UsageError`, and `MachineError` where the key log cannot be written.
     """
     if not settings.cert:
         msg = "a server needs a certificate"
@@ -234,6 +235,7 @@ def _set_keylog(context: ssl.SSLContext, path: Path) -> None:
         # Whoever reads this file reads the traffic, so it is the owner's from the first byte on.
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         context.keylog_filename = os.fspath(path)
-    except OSError as error:
-        msg = f"cannot write the key log {path}: {(error.strerror or str(error)).lower()}"
-        raise MachineError(msg, code="no-permission") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        msg = f"cannot write the key log {path}: {reason}"
+        raise MachineError(msg, code="no-permission", evidence={"path": str(path)}) from error

@@ -6,36 +6,30 @@ which either says precisely what is wrong with the file or gives PEM that OpenSS
 
 import os
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dicomtls.certificates.passphrase import Passphrase, ask
 from dicomtls.errors import CredentialError
-from dicomtls.tls.settings import Passphrase
+from dicomtls.files import machine_errors
 
 _PEM_MARK = b"-----BEGIN "
 _HEAD = 65536
+_DESCRIPTORS = "/proc/self/fd"
 
 
 def load_identity(context: ssl.SSLContext, cert: Path, key: Path | None, passphrase: Passphrase | None) -> None:
-    """Load a certificate chain and its key; raises `CredentialError` saying what is wrong with which file."""
-    asker = _passphrase_asker(key or cert, passphrase)
+    """Load a certificate chain and its key, which is None where the certificate's file holds it.
+
+    Raises `CredentialError` as `certificates.load.load_identity` does, and `unreadable-file` for what OpenSSL does not
+    accept at the security level of the profile; besides that, whatever `passphrase` raises.
+    """
     try:
         # A callable even where none is needed, or OpenSSL would prompt by itself.
-        context.load_cert_chain(cert, key, password=asker)
+        context.load_cert_chain(cert, key, password=lambda: ask(key or cert, passphrase))
     except (ssl.SSLError, OSError, ValueError):  # ValueError: a passphrase of over 1 KiB, a NUL in a path
         _load_converted(context, cert, key, passphrase)
-
-
-def _passphrase_asker(path: Path, passphrase: Passphrase | None) -> Callable[[], bytes]:
-    def ask() -> bytes:
-        answer = passphrase(path) if passphrase is not None else None
-        if answer is None:
-            msg = f"{path} is encrypted, and there is no passphrase"
-            raise CredentialError(msg, code="passphrase-needed", hints=("give --passphrase-file or --passphrase-env",))
-        return answer
-
-    return ask
 
 
 def _load_converted(context: ssl.SSLContext, cert: Path, key: Path | None, passphrase: Passphrase | None) -> None:
@@ -48,7 +42,8 @@ def _load_converted(context: ssl.SSLContext, cert: Path, key: Path | None, passp
         except (ssl.SSLError, OSError) as error:
             reason = getattr(error, "reason", None) or str(error)
             msg = f"OpenSSL does not accept the certificate in {cert}: {_REFUSALS.get(reason, reason)}"
-            raise CredentialError(msg, hints=_REFUSAL_HINTS, evidence={"path": str(cert), "reason": reason}) from None
+            hints = _REFUSAL_HINTS if reason in _REFUSALS else ()
+            raise CredentialError(msg, hints=hints, evidence={"path": str(cert), "reason": reason}) from None
 
 
 # What it refuses at the security level of the profile, though the file is in order.
@@ -65,19 +60,23 @@ _REFUSAL_HINTS = (
 
 @contextmanager
 def as_path(content: bytes) -> Iterator[str]:
-    """Give OpenSSL, which takes only paths, a name for bytes that never touch a disk where that can be had."""
-    if hasattr(os, "memfd_create"):
+    """Give OpenSSL, which takes only paths, a name for bytes that never touch a disk where that can be had.
+
+    Elsewhere it is a file that only its owner may read. Raises `MachineError` where that cannot be written.
+    """
+    if hasattr(os, "memfd_create") and os.path.isdir(_DESCRIPTORS):  # noqa: PTH112 - Path.is_dir raises where it may not look
         descriptor = os.memfd_create("dicomtls", os.MFD_CLOEXEC)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
-            yield f"/proc/self/fd/{descriptor}"
+            yield f"{_DESCRIPTORS}/{descriptor}"
         return
     import tempfile  # 2 ms that only systems without memfd_create need
 
-    descriptor, name = tempfile.mkstemp(prefix="dicomtls-")  # 0600
+    with machine_errors("a temporary file"):
+        descriptor, name = tempfile.mkstemp(prefix="dicomtls-")  # 0600
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with machine_errors(name), os.fdopen(descriptor, "wb") as file:
             file.write(content)
         yield name
     finally:
@@ -85,30 +84,47 @@ def as_path(content: bytes) -> Iterator[str]:
 
 
 def load_trust_anchors(context: ssl.SSLContext, path: Path, passphrase: Passphrase | None) -> None:
-    """Trust every certificate in a file (PEM, DER, PKCS#12, PKCS#7) or in the files of a folder."""
-    if not path.is_dir() and _is_pem(path):
-        try:
-            context.load_verify_locations(cafile=path)
-        except (ssl.SSLError, OSError):
-            pass  # the slow way says why
-        else:
-            return
+    """Trust every certificate in a file (PEM, DER, PKCS#12, PKCS#7) or in the files of a folder.
+
+    Raises `CredentialError` as `certificates.load.load_certificates` does, and `not-a-certificate` for what OpenSSL
+    does not accept; besides that, whatever `passphrase` raises.
+    """
+    if _is_pem(path) and _load_pem(context, path):
+        return
     from dicomtls.certificates.load import load_certificates
 
     try:
         context.load_verify_locations(cadata=b"".join(load_certificates(path, passphrase)))
     except ssl.SSLError as error:
         msg = f"OpenSSL does not accept the certificates in {path}"
-        raise CredentialError(msg, code="not-a-certificate", evidence={"reason": error.reason}) from None
+        evidence = {"path": str(path), "reason": error.reason}
+        raise CredentialError(msg, code="not-a-certificate", evidence=evidence) from None
+
+
+def _load_pem(context: ssl.SSLContext, path: Path) -> bool:
+    """Whether OpenSSL found a new certificate in the file; where it did not, the slow way says why."""
+    before = context.cert_store_stats()["x509"]
+    try:
+        context.load_verify_locations(cafile=path)
+    except (ssl.SSLError, OSError):
+        return False
+    return context.cert_store_stats()["x509"] > before  # it is content with a revocation list, which trusts nobody
 
 
 def load_crl(context: ssl.SSLContext, path: Path) -> None:
-    """Load the certificate revocation lists of a file, PEM or DER."""
+    """Load the certificate revocation lists of a file, PEM or DER.
+
+    Raises `CredentialError` (`unreadable-file`) where it holds none, or one that OpenSSL does not accept.
+    """
     from dicomtls.certificates.load import load_crls
 
     pem = b"".join(_crl_to_pem(der) for der in load_crls(path))
     with as_path(pem) as name:
-        context.load_verify_locations(cafile=name)
+        try:
+            context.load_verify_locations(cafile=name)
+        except ssl.SSLError as error:
+            msg = f"OpenSSL does not accept the revocation lists in {path}"
+            raise CredentialError(msg, evidence={"path": str(path), "reason": error.reason}) from None
 
 
 def _crl_to_pem(der: bytes) -> bytes:
@@ -118,7 +134,7 @@ def _crl_to_pem(der: bytes) -> bytes:
 
 def _is_pem(path: Path) -> bool:
     try:
-        if not path.is_file():  # a FIFO would never end
+        if not path.is_file():  # a folder, or a FIFO, which would never end
             return False
         with path.open("rb") as file:
             return _PEM_MARK in file.read(_HEAD)

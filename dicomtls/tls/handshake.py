@@ -6,18 +6,16 @@ first read. Whoever reads first hands an `ssl.SSLError` to `read_failure`, which
 
 import socket
 import ssl
-from datetime import UTC
+from datetime import UTC, datetime
 from time import monotonic
 
-from dicomtls.errors import HandshakeError, HandshakeFacts, UsageError
+from dicomtls.errors import CredentialError, HandshakeError, HandshakeFacts, UsageError
 from dicomtls.tls.negotiated import Negotiated, PeerCertificate, is_ip_address, negotiated_from
+from dicomtls.tls.server_name import LONGEST_NAME, checked_server_name
 from dicomtls.tls.settings import TLSSettings
 from dicomtls.tls.stream import TLSStream
 from dicomtls.tls.transcript import Transcript, stop_watching
 from dicomtls.waiting import Interrupt, Waiter
-
-_MAXIMUM_DNS_NAME = 253
-_MAXIMUM_LABEL = 63
 
 
 def client_handshake(
@@ -32,8 +30,9 @@ def client_handshake(
     """Handshake as a client over a connected, non-blocking socket; verified when it returns.
 
     The chain and the name are checked by OpenSSL; pins, and a name that is not sent, by us, before anything is
-    sent. The socket is closed on failure. Raises `HandshakeError`, `Interrupted`, and `UsageError` for a server
-    name that is none.
+    sent. `context` is what `client_context` made of the same `settings`, `host` the reference identity where they have
+    no server name. The socket is closed on failure. Raises `HandshakeError`, `Interrupted`, `UsageError` for a server
+    name that is none, and whatever `settings.remember` raises.
     """
     reference = settings.server_name or host
     try:
@@ -46,7 +45,9 @@ def client_handshake(
         _shake(stream, deadline, interrupt, reference=reference)
         stop_watching(stream.tls)
         transcript = stream.transcript
-        negotiated = negotiated_from(stream.tls, transcript, verified_by=_verified_by(settings), reference=reference)
+        negotiated = negotiated_from(
+            stream.tls, transcript, verified_by=_verified_by(context, settings), reference=reference
+        )
         _check_ourselves(negotiated, settings, transcript, reference)
     except BaseException:  # an interrupt too: nobody else knows the socket
         stream.close()
@@ -57,7 +58,10 @@ def client_handshake(
 def server_handshake(
     sock: socket.socket, context: ssl.SSLContext, *, deadline: float, interrupt: Interrupt | None = None
 ) -> tuple[TLSStream, Negotiated]:
-    """Handshake as a server over an accepted, non-blocking socket; raises `HandshakeError`, `Interrupted`."""
+    """Handshake as a server over an accepted, non-blocking socket, which is closed on failure.
+
+    Raises `HandshakeError`, `Interrupted`.
+    """
     stream = _begin(sock, context, server_side=True)
     try:
         _shake(stream, deadline, interrupt, reference=None)
@@ -70,7 +74,10 @@ def server_handshake(
 
 
 def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeError:
-    """The first read after a handshake failed, by an alert or (None) by an end of file: who refused, and why."""
+    """The first read after a handshake failed, by an alert or (None) by an end of file: who refused, and why.
+
+    Returns the error for the caller to raise.
+    """
     facts = HandshakeFacts(
         after_handshake=True,
         protocol=negotiated.protocol,
@@ -85,7 +92,11 @@ def read_failure(error: OSError | None, negotiated: Negotiated) -> HandshakeErro
 
 
 def _begin(
-    sock: socket.socket, context: ssl.SSLContext, *, server_hostname: str | None = None, server_side: bool = False
+    sock: socket.socket,
+    context: ssl.SSLContext,
+    *,
+    server_hostname: str | bytes | None = None,
+    server_side: bool = False,
 ) -> TLSStream:
     try:
         sock.getpeername()
@@ -94,38 +105,14 @@ def _begin(
         facts = HandshakeFacts(role="server" if server_side else "client", closed="reset")
         msg = "the peer went away before the handshake"
         raise HandshakeError(msg, facts) from error
-    return TLSStream(sock, context, server_side=server_side, server_hostname=_without_idna(server_hostname))
+    return TLSStream(sock, context, server_side=server_side, server_hostname=server_hostname)
 
 
-def _without_idna(name: str | None) -> str | bytes | None:
-    """As bytes a name needs no IDNA codec, which takes 3 ms to import."""
-    return name.encode() if name is not None and name.isascii() else name
-
-
-def _name_to_send(context: ssl.SSLContext, settings: TLSSettings, reference: str) -> str | None:
-    name = reference.removesuffix(".")  # whoever writes a name to its root means the same host (RFC 6066 section 3)
-    if context.check_hostname:
-        return _checked(name)  # the ssl module itself sends no address as SNI
-    sendable = settings.sni and not is_ip_address(name) and 0 < len(name) <= _MAXIMUM_DNS_NAME
-    return _checked(name) if sendable else None
-
-
-def _checked(name: str) -> str:
-    """Return a name that the `ssl` module takes: it has no clear word for others."""
-    if not _is_host_name(name):
-        msg = f"not a name that can be sent to a server: {name!r}"
-        raise UsageError(msg, hints=("give a DNS name or an IP address with --server-name",))
-    return name
-
-
-def _is_host_name(name: str) -> bool:
-    if name.isascii():
-        return name.isprintable() and all(0 < len(label) <= _MAXIMUM_LABEL for label in name.split("."))
-    try:
-        name.encode("idna")
-    except UnicodeError:
-        return False
-    return True
+def _name_to_send(context: ssl.SSLContext, settings: TLSSettings, reference: str) -> str | bytes | None:
+    name = reference.removesuffix(".")
+    # With `check_hostname` an address too, which the ssl module itself does not send (RFC 6066 section 3).
+    is_sendable = settings.sni and not is_ip_address(name) and 0 < len(name) <= LONGEST_NAME
+    return checked_server_name(name) if context.check_hostname or is_sendable else None
 
 
 def _shake(stream: TLSStream, deadline: float, interrupt: Interrupt | None, *, reference: str | None) -> None:
@@ -196,12 +183,13 @@ _UNEXPECTED_EOF = "UNEXPECTED_EOF_WHILE_READING"
 _FLOODED = "TOO_MANY_RECORDS"  # ours, in the spelling of OpenSSL's
 
 
-def _verified_by(settings: TLSSettings) -> str | None:
+def _verified_by(context: ssl.SSLContext, settings: TLSSettings) -> str | None:
     if settings.pins:
         return "pin"
     if settings.remember is not None:
         return "first use"
-    return None if settings.insecure else "chain"
+    # What the context did counts, and not what the settings would have had it do.
+    return None if context.verify_mode == ssl.CERT_NONE else "chain"
 
 
 def _check_ourselves(negotiated: Negotiated, settings: TLSSettings, transcript: Transcript, reference: str) -> None:
@@ -221,16 +209,24 @@ def _check_ourselves(negotiated: Negotiated, settings: TLSSettings, transcript: 
 
 def _check_pins(peer: PeerCertificate | None, settings: TLSSettings, facts: HandshakeFacts) -> None:
     """A pin stands for the chain and the name, not for the dates and the purpose; a first meeting makes one."""
-    from dicomtls.certificates.describe import permits_server, spki_sha256, validity
-
     if peer is None:
         msg = "the peer sent no certificate that could have a pin"
         raise HandshakeError(msg, facts, code="pin-mismatch")
+    try:
+        _check_pinned(peer, settings, facts)
+    except CredentialError as error:  # a certificate that we cannot read is the peer's fault, and no file of ours
+        facts.verify_message = error.message
+        raise HandshakeError(error.message, facts, code="certificate-refused") from None
+    if settings.remember is not None and not settings.pins:
+        settings.remember(peer.fingerprint_sha256, peer.subject)
+
+
+def _check_pinned(peer: PeerCertificate, settings: TLSSettings, facts: HandshakeFacts) -> None:
+    from dicomtls.certificates.describe import permits_server, spki_sha256, validity
+
     if settings.pins and not settings.pin_digests() & {peer.fingerprint_sha256, spki_sha256(peer.der)}:
         msg = "the peer's certificate is not the pinned one"
         raise HandshakeError(msg, facts, code="pin-mismatch")
-    from datetime import datetime
-
     not_before, not_after = validity(peer.der)
     now = datetime.now(UTC)
     if now > not_after:
@@ -242,5 +238,3 @@ def _check_pins(peer: PeerCertificate | None, settings: TLSSettings, facts: Hand
     if not permits_server(peer.der):
         msg = "the peer's certificate is not made for a server"
         raise HandshakeError(msg, facts, code="wrong-purpose")
-    if settings.remember is not None and not settings.pins:
-        settings.remember(peer.fingerprint_sha256, peer.subject)

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dicomtls.errors import CredentialError
 from dicomtls.tls.ciphers import to_iana
 from dicomtls.tls.transcript import Transcript
+
+if TYPE_CHECKING:
+    from dicomtls.certificates.describe import CertificateDescription
 
 _SHORT_NAMES = {
     "commonName": "CN",
@@ -24,7 +28,10 @@ _SHORT_NAMES = {
 
 @dataclass(frozen=True)
 class PeerCertificate:
-    """The few facts of the peer's certificate that one line needs; nothing here says that it was verified."""
+    """The few facts of the peer's certificate that one line needs; nothing here says that it was verified.
+
+    All text is the peer's own words, control characters too. Dates are in UTC, None where they are unreadable.
+    """
 
     subject: str
     issuer: str
@@ -33,6 +40,12 @@ class PeerCertificate:
     dns_names: tuple[str, ...]
     ip_addresses: tuple[str, ...]
     der: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, certificate: "CertificateDescription") -> "PeerCertificate":
+        """The same facts of a certificate that was described."""
+        one = certificate
+        return cls(one.subject, one.issuer, one.not_before, one.not_after, one.dns_names, one.ip_addresses, one.der)
 
     @property
     def fingerprint_sha256(self) -> str:
@@ -58,18 +71,21 @@ class PeerCertificate:
         if address is not None:
             return any(_packed_address(text) == address for text in self.ip_addresses)
         wanted = _ascii_name(reference)
-        return any(_dns_matches(pattern.rstrip(".").casefold(), wanted) for pattern in self.dns_names)
+        # Others than ASCII may fold into it: U+017F would be an "s", U+212A a "k".
+        presented = (name.rstrip(".").casefold() for name in self.dns_names if name.isascii())
+        return any(_dns_matches(pattern, wanted) for pattern in presented)
 
 
 @dataclass(frozen=True)
 class Negotiated:
     """The facts of one TLS connection.
 
-    `cipher` is IANA's name, `cipher_openssl` OpenSSL's; `group`, `client_certificate` are None where this Python
-    does not tell. `verified` says whether the peer's certificate was checked and found good, `verified_by` how:
-    "chain", "pin", or None. `name_matched` is None where there was no name to match. `chain_der` is what the
-    peer sent, leaf first; `authorities` the names (DER) of those that a server accepts for clients, `own_chain` what
-    we sent, `client_hello` the body of what the client offered.
+    `cipher` is IANA's name, `cipher_openssl` OpenSSL's, `bits` the length of its key; `group`, `client_certificate` are
+    None where this Python does not tell. `verified` says whether the peer's certificate was checked and found good,
+    `verified_by` how: "chain", "pin", "first use" (taken for good and remembered), or None. `name_matched` is None
+    where there was no name to match. `chain_der` is what the peer sent, leaf first; `authorities` the names (DER) of
+    those that a server accepts for clients, `own_chain` what we sent, `client_hello` the body of what the client
+    offered.
     """
 
     protocol: str
@@ -124,8 +140,11 @@ def negotiated_from(
 
 
 def _public_group(tls: ssl.SSLObject) -> str | None:
-    group = getattr(tls, "group", None)  # from Python 3.15 on
-    return str(group()) if callable(group) else None
+    ask: Callable[[], str | None] | None = getattr(tls, "group", None)  # from Python 3.15 on
+    try:
+        return None if ask is None else ask()
+    except NotImplementedError:  # OpenSSL before 3.2 does not know
+        return None
 
 
 def peer_certificate(tls: ssl.SSLObject) -> PeerCertificate | None:
@@ -133,7 +152,10 @@ def peer_certificate(tls: ssl.SSLObject) -> PeerCertificate | None:
     der = tls.getpeercert(binary_form=True)
     if der is None:
         return None
-    info: dict[str, Any] = dict(tls.getpeercert() or _unverified_info(tls))
+    try:
+        info: dict[str, Any] = dict(tls.getpeercert() or _unverified_info(tls))
+    except (ValueError, ssl.SSLError):  # a name that is no text: Python decodes all of a certificate, or nothing
+        return _read_by_ourselves(der)
     names = info.get("subjectAltName", ())
     return PeerCertificate(
         subject=_distinguished_name(info.get("subject", ())),
@@ -144,6 +166,15 @@ def peer_certificate(tls: ssl.SSLObject) -> PeerCertificate | None:
         ip_addresses=tuple(_address(value) for kind, value in names if kind == "IP Address"),
         der=der,
     )
+
+
+def _read_by_ourselves(der: bytes) -> PeerCertificate:
+    from dicomtls.certificates.describe import describe  # `cryptography`, that only broken certificates need
+
+    try:
+        return PeerCertificate.of(describe(der))
+    except CredentialError:
+        return PeerCertificate("", "", None, None, (), (), der)
 
 
 def _unverified_info(tls: ssl.SSLObject) -> dict[str, Any]:

@@ -79,9 +79,9 @@ class RememberedPeers:
 
     def forget(self, host: str, port: int) -> bool:
         """Take a peer's line away; says whether there was one. Raises as `remember` does."""
-        if not self.path.exists():
-            return False
         address = _address(host, port)
+        if not any(one.address == address for one in self.all()):
+            return False
         with alone_in(self._folder, "the remembered peers"):
             known = self.all()
             left = [one for one in known if one.address != address]

@@ -4,12 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
 
+from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.errors import UsageError
-
-Passphrase: TypeAlias = Callable[[Path], bytes | None]
-"""Asked for the passphrase of a file that turns out to be encrypted; None where there is none."""
 
 _PIN_PREFIX = "sha256:"
 _PIN_DIGITS = 64
@@ -30,6 +27,7 @@ class TLSSettings:
     `pins`, `insecure`, `verify_name`, `server_name` and `sni` are the client's, `client_auth` is the server's.
     A server never trusts the system's anchors: only those in `ca`. `remember` is told fingerprint and subject of a peer
     that is met for the first time, which is trusted for that alone: its chain and its name are not looked at.
+    `warn_days` is how many days before its end a certificate is warned of.
     """
 
     ca: tuple[Path, ...] = ()
@@ -53,7 +51,10 @@ class TLSSettings:
     warn_days: int = 30
 
     def pin_digests(self) -> frozenset[str]:
-        """The pins as lower-case hexadecimal; raises `UsageError` where one is not `sha256:` and 64 digits."""
+        """The pins as 64 lower-case hexadecimal digits each; raises `UsageError` where one is none.
+
+        `sha256:` may be left out, and colons may stand between the digits, as in what `openssl x509 -fingerprint` says.
+        """
         return frozenset(_pin_digest(pin) for pin in self.pins)
 
 

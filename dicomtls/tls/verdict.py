@@ -16,6 +16,7 @@ from dicomtls.errors import HandshakeFacts
 from dicomtls.tls.context import client_context, server_context
 from dicomtls.tls.credentials import as_path
 from dicomtls.tls.hello import CERTIFICATE, SERVER_HELLO, TLS_1_2, ClientHello, message, records, sized
+from dicomtls.tls.server_name import checked_server_name
 from dicomtls.tls.settings import ClientAuth, TLSSettings
 
 _ECDHE_RSA, _ECDHE_ECDSA = 0xC02F, 0xC02B
@@ -56,8 +57,9 @@ class Question:
 def judge(question: Question, *, leave: Leave = Leave.NOTHING, strict: bool = False) -> HandshakeFacts | None:
     """What the handshake would fail with; None where the chain is accepted.
 
-    `strict` adds OpenSSL's X509_STRICT, which dicomtls does not set. Raises `CredentialError` and `UsageError` where
-    the settings cannot be had.
+    `strict` adds OpenSSL's X509_STRICT, which dicomtls does not set. What the settings relax is not relaxed here: pins,
+    `insecure` and the like would accept everything. Raises `CredentialError` and `UsageError` where the settings cannot
+    be had, or the reference is no name.
     """
     with ExitStack() as stack:
         context = _context(question, leave, stack)
@@ -72,6 +74,7 @@ def judge(question: Question, *, leave: Leave = Leave.NOTHING, strict: bool = Fa
 
 def _context(question: Question, leave: Leave, stack: ExitStack) -> ssl.SSLContext:
     settings = replace(question.settings, tls_min="1.2", tls_max="1.2", ciphers=_SUITES, cert=(), key=(), keylog=None)
+    settings = replace(settings, insecure=False, pins=(), remember=None, sni=True)
     if leave & Leave.STRENGTH:
         settings = replace(settings, profile=_OLD_LEVEL)
     if leave & Leave.REVOCATION:
@@ -91,7 +94,7 @@ def _context(question: Question, leave: Leave, stack: ExitStack) -> ssl.SSLConte
 def _handshake(context: ssl.SSLContext, question: Question) -> HandshakeFacts | None:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     is_server = question.role == "client"
-    name = (question.reference or "localhost").removesuffix(".") if context.check_hostname else None
+    name = checked_server_name(question.reference or "localhost") if context.check_hostname else None
     end = context.wrap_bio(incoming, outgoing, server_side=is_server, server_hostname=name)
     certificate = message(CERTIFICATE, sized(3, b"".join(sized(3, der) for der in question.chain)))
     # Each step is what the other side has to say before it waits for us.

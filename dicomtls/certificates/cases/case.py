@@ -12,14 +12,19 @@ class Purpose(StrEnum):
     SERVER = "server"
     CLIENT = "client"
 
+    @property
+    def host(self) -> str | None:
+        """The name to check where a case is not about names; None for clients, which are not called by a name."""
+        return "localhost" if self is Purpose.SERVER else None
+
 
 @dataclass(frozen=True)
 class Case:
     """A chain as one side sends it, and what the other side, which trusts `ca` only, must say of it.
 
     `code` is an error code of dicomtls, None where the chain must pass. `chain` is DER, as it stands in the file: leaf
-    first but in one case; `key` is the name of the leaf's key. `host` is the name to check, None where there is none:
-    clients are not called by a name. `crl` is the revocation list that the verifying side has.
+    first but in one case; `key` is the name of the leaf's key. `host` is the name to check, None where there is none.
+    `crl` is the revocation list that the verifying side has.
     """
 
     name: str

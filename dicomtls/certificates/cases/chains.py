@@ -131,7 +131,6 @@ def _anchors(shop: Workshop) -> Iterator[Case]:
     upper = shop.authority("unsent", root)
     lower = shop.authority("lowest", upper)
     for purpose in Purpose:
-        is_server = purpose is Purpose.SERVER
         leaf = shop.leaf(lower, subject=f"Test set {purpose}")
         yield Case(
             "missing-upper-intermediate",
@@ -140,7 +139,7 @@ def _anchors(shop: Workshop) -> Iterator[Case]:
             (leaf, lower.der),
             root,
             purpose=purpose,
-            host="localhost" if is_server else None,
+            host=purpose.host,
         )
     expired = shop.authority("expired-root", ends=_EXPIRED)
     yield Case("expired-root", "the anchor itself expired a month ago", "expired", (shop.leaf(expired),), expired)

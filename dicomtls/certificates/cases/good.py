@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from cryptography import x509
 
+from dicomtls.certificates.building import key_usage
 from dicomtls.certificates.cases.case import Case, Purpose
 from dicomtls.certificates.cases.forging import as_version_1
-from dicomtls.certificates.cases.workshop import BOTH, CLIENT_AUTH, SERVER_AUTH, Workshop, key_usage
+from dicomtls.certificates.cases.workshop import BOTH, CLIENT_AUTH, SERVER_AUTH, Workshop
 from dicomtls.certificates.issue import KeyType
 
 
@@ -62,10 +63,9 @@ def _odd_chains(shop: Workshop) -> Iterator[Case]:
     yield Case("two-intermediates", "a chain of two intermediates, in order", None, (deep, lower.der, upper.der), root)
     yield Case("wrong-order", "the same intermediates the wrong way round", None, (deep, upper.der, lower.der), root)
     for purpose in Purpose:
-        host = "localhost" if purpose is Purpose.SERVER else None
         title = "the leaf stands behind its issuer in the file: OpenSSL takes the first for it, dicomtls the key's own"
         chain = (middle.der, shop.leaf(middle, subject=f"Test set {purpose}"))
-        yield Case("leaf-last", title, None, chain, root, purpose=purpose, host=host)
+        yield Case("leaf-last", title, None, chain, root, purpose=purpose, host=purpose.host)
     yield Case("root-sent", "the root is sent along, which is useless", None, (leaf, middle.der, root.der), root)
     yield Case(
         "extra-certificate",

@@ -38,12 +38,11 @@ def leaf_faults(shop: Workshop) -> Iterator[Case]:
 def _either_purpose(shop: Workshop, purpose: Purpose) -> Iterator[Case]:
     """What is the same fault on either side; the chains are the leaf alone."""
     root = shop.root
-    is_server = purpose is Purpose.SERVER
-    hosts, purposes = (HOSTS, BOTH) if is_server else ((), (CLIENT_AUTH,))
+    hosts, purposes = (HOSTS, BOTH) if purpose is Purpose.SERVER else ((), (CLIENT_AUTH,))
     make = partial(shop.leaf, subject=f"Test set {purpose}", hosts=hosts, purposes=purposes)
 
     def case(code: str, title: str, der: bytes, *, name: str = "", key: str = LEAF_KEY) -> Case:
-        return Case(name or code, title, code, (der,), root, key, purpose, "localhost" if is_server else None)
+        return Case(name or code, title, code, (der,), root, key, purpose, purpose.host)
 
     yield case("expired", "expired a month ago", make(root, begins=BEGAN, ends=-30 * _DAY))
     yield case("not-yet-valid", "valid from next month on", make(root, begins=30 * _DAY))

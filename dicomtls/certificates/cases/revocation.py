@@ -21,7 +21,6 @@ def revocation(shop: Workshop) -> Iterator[Case]:
     forged = RevocationList("root-forged", with_bad_signature(shop.revocation_list("root-forged", root).der))
     lower = shop.revocation_list("intermediate", middle, [below])
     for purpose in Purpose:
-        host = "localhost" if purpose is Purpose.SERVER else None
         leaf = shop.leaf(root, subject=f"Test set {purpose}")
         for name, title, code, der, crl in (
             ("not-revoked", "a good leaf, with the revocation list of its issuer", None, leaf, current),
@@ -31,6 +30,6 @@ def revocation(shop: Workshop) -> Iterator[Case]:
             ("crl-forged", "one bit of the revocation list's signature is wrong", "bad-signature", leaf, forged),
             ("crl-missing", "the revocation list given is of another authority", "crl-missing", leaf, lower),
         ):
-            yield Case(name, title, code, (der,), root, purpose=purpose, host=host, crl=crl)
+            yield Case(name, title, code, (der,), root, purpose=purpose, host=purpose.host, crl=crl)
     chain = (below, middle.der)
     yield Case("revoked-below", "revoked by the intermediate that issued it", "revoked", chain, root, crl=lower)

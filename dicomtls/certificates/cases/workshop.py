@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from dicomtls.certificates.building import key_usage, signature_hash, signer_identifier
 from dicomtls.certificates.issue import BACKDATED, CA_DAYS, LEAF_DAYS, KeyType, PrivateKey
 from dicomtls.certificates.names import general_names
 
@@ -26,11 +26,14 @@ LEAF_KEY = "rsa-2048"
 """The key of every leaf that is not about keys."""
 WEAK_KEY = "rsa-1024"
 AUTHORITY_KEY = "rsa-2048"
+"""The kind of key of the authorities that sign what is forged."""
 QUICK_KEY = "ec-p256"
+"""The kind of all other authorities' keys: it takes no time to make."""
 
 BEGAN = timedelta(days=-LEAF_DAYS)
 """When authorities and lists begin, from now: before what has expired has expired."""
 LEAF_BEGAN = -BACKDATED
+"""When leaves begin, from now; so do all of these count."""
 LEAF_ENDS = timedelta(days=LEAF_DAYS)
 CA_ENDS = timedelta(days=CA_DAYS)
 
@@ -158,11 +161,11 @@ class Workshop:
             .not_valid_before(self.now + begins)
             .not_valid_after(self.now + ends)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(_authority_identifier(signer), critical=False)
+            .add_extension(signer_identifier(signer), critical=False)
         )
         for extension, is_critical in extensions:
             builder = builder.add_extension(extension, critical=is_critical)
-        return builder.sign(signer, _hash_for(signer)).public_bytes(Encoding.DER)
+        return builder.sign(signer, signature_hash(signer)).public_bytes(Encoding.DER)
 
     def revocation_list(
         self,
@@ -180,28 +183,13 @@ class Workshop:
             .last_update(self.now + begins)
             .next_update(self.now + ends)
             .add_extension(x509.CRLNumber(1), critical=False)
-            .add_extension(_authority_identifier(issuer.key), critical=False)
+            .add_extension(signer_identifier(issuer.key), critical=False)
         )
         for der in revoked:
             serial = x509.load_der_x509_certificate(der).serial_number
             entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(self.now + BEGAN)
             builder = builder.add_revoked_certificate(entry.build())
-        return RevocationList(name, builder.sign(issuer.key, _hash_for(issuer.key)).public_bytes(Encoding.DER))
-
-
-def key_usage(*usages: str) -> x509.KeyUsage:
-    """Key usage by the names that `cryptography` has for them; all nine are given, as it wants them."""
-    return x509.KeyUsage(
-        digital_signature="digital_signature" in usages,
-        content_commitment=False,
-        key_encipherment="key_encipherment" in usages,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign="key_cert_sign" in usages,
-        crl_sign="crl_sign" in usages,
-        encipher_only=False,
-        decipher_only=False,
-    )
+        return RevocationList(name, builder.sign(issuer.key, signature_hash(issuer.key)).public_bytes(Encoding.DER))
 
 
 def _generate(kind: str) -> PrivateKey:
@@ -212,11 +200,3 @@ def _generate(kind: str) -> PrivateKey:
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
-
-
-def _authority_identifier(key: PrivateKey) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
-
-
-def _hash_for(key: PrivateKey) -> hashes.SHA256 | None:
-    return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
