@@ -119,6 +119,7 @@ def test_warnings_alone_are_no_failure() -> None:
         (0xA702, Counts(None, 0, 2, 0), "cannot perform the sub-operations", "may not reach DEST"),
         (0xA900, Counts(), "does not match SOP class", "unique key"),
         (0xC001, Counts(), "unable to process (0xC001)", "may not have what was asked for"),
+        (0xC000, Counts(), "unable to process (0xC000)", "may not know the move destination DEST"),
         (0xB000, Counts(None, 2, 0, 0), "one or more failures", ""),
         (0xFE00, Counts(2, 0, 0, 0), "cancelled the retrieval by itself", ""),
         (0x0000, Counts(None, 1, 1, 0), "1 of 2 sub-operations failed: the peer answered success", ""),

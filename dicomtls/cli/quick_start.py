@@ -19,7 +19,7 @@ _DCMTK_ECDSA = f" +cs {_ECDSA_SUITE}"
 def lines_to_type(directory: Path, host: str, *, key_type: str, encrypted: bool) -> Iterator[Line]:
     """Return what to type for a server called `host` and its client; `encrypted` where the keys have a passphrase."""
     ca, server, client = (_Files(directory, role) for role in ("ca", "server", "client"))
-    ecdsa = _DCMTK_ECDSA if key_type.startswith("ec:") else ""
+    ecdsa = "" if _is_rsa(key_type) else _DCMTK_ECDSA
     address = shlex.quote(f"[{host}]" if ":" in host else host)
     yield from _section(
         "dicomtls",
@@ -61,7 +61,7 @@ def lines_for_identity(
     """
     own, anchors = _Files(directory, name, key), shlex.quote(str(ca))
     archives = directory if has_archive else directory / "java"
-    ecdsa = _DCMTK_ECDSA if key_type.startswith("ec:") else ""
+    ecdsa = "" if _is_rsa(key_type) else _DCMTK_ECDSA
     if is_server:
         ours = f"dicomtls serve --directory in --ca {anchors} --cert {own.cert} --key {own.key}"
         dcmtk = f"storescp +tls {own.key} {own.cert} +cf {anchors}{ecdsa} {_PORT}"
@@ -113,9 +113,13 @@ def _trust_store(ca: str) -> str:
 def _dcm4che(directory: Path, name: str, key_type: str) -> str:
     """Only an option with suites turns TLS on, its `--tls12` alone does not; `--tls` has those of B.1 and B.3 alone."""
     archive = shlex.quote(str(directory / f"{name}.p12"))
-    suite = _RSA_SUITE if key_type.startswith("rsa:") else _ECDSA_SUITE
+    suite = _RSA_SUITE if _is_rsa(key_type) else _ECDSA_SUITE
     stores = f"--key-store {archive} --key-store-pass PASS --trust-store trust.p12 --trust-store-pass secret"
     return f"--tls-cipher {suite} {stores}"
+
+
+def _is_rsa(key_type: str) -> bool:
+    return key_type.startswith("rsa:")
 
 
 def _section(heading: str, *lines: str) -> Iterator[Line]:

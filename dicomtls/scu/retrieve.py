@@ -107,11 +107,14 @@ class RetrieveResult:
 
     def _hints(self, status: int) -> tuple[str, ...]:
         hints = _HINTS.get(0xC000 if status >> 12 == _UNABLE else status, ())
+        if status >> 12 == _UNABLE and self.destination is not None:
+            hints = (*hints, _NOT_KNOWN)
         if self.destination is None and self.counts.failed:
             hints = (*hints, _NOT_PROPOSED)
         return tuple(hint.format(destination=self.destination or "us") for hint in hints)
 
 
+_NOT_KNOWN: Final = "or it may not know the move destination {destination}, or not reach it"  # Orthanc has no 0xA801
 _NOT_PROPOSED: Final = "where the archive's log says that no presentation context was accepted, give --sop-class UID"
 _WARNING: Final = 0xB000
 _UNABLE: Final = 0xC
