@@ -90,13 +90,6 @@ def test_hints_of_the_place_that_raised_go_before_ours() -> None:
     assert diagnose(NetworkError("x", hints=("do this",))).hints == ("do this",)
 
 
-def test_abort_by_the_application_may_be_for_our_title() -> None:
-    """Orthanc ends it so, at a query of somebody that it does not know; a protocol machine knows no AE titles."""
-    assert any("--calling-aet" in hint for hint in diagnose(AssociationAborted("x", source=0)).hints)
-    for source in (2, None):
-        assert not any("--calling-aet" in hint for hint in diagnose(AssociationAborted("x", source=source)).hints)
-
-
 def test_evidence_is_kept() -> None:
     """For `--json`."""
     assert diagnose(UsageError("x", evidence={"path": "a.pem"})).evidence == {"path": "a.pem"}

@@ -135,6 +135,21 @@ def test_status_that_says_no_is_a_failure(status: int, counts: Counts, said: str
     assert hint in " ".join(error.hints)
 
 
+@pytest.mark.parametrize("pending", [[], [Counts(1, 1, 0, 0)]])
+def test_archive_that_aborts_at_once_may_not_know_our_title(pending: list[Counts]) -> None:
+    """Once it has begun it does."""
+
+    def script(association: Association) -> None:
+        request, _ = take_request(association)
+        for counts in pending:
+            association.send(request.context.context_id, retrieve_response(request, 0xFF00, counts))
+        association.abort()
+
+    error = refusal(moved(script))
+    assert isinstance(error, AssociationAborted)
+    assert ("--calling-aet" in " ".join(error.hints)) is (not pending)
+
+
 # Counts that lie, pending without end, nonsense
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.client import client_evidence
 from dicomtls.diagnosis.handshake import classify, evidence_of, refuser
-from dicomtls.errors import AssociationAborted, By, DicomTLSError, ExitStatus, HandshakeError, Stage
+from dicomtls.errors import By, DicomTLSError, ExitStatus, HandshakeError, Stage
 
 _EXIT_STATUSES: Final = {
     Stage.NAME: ExitStatus.NETWORK,
@@ -17,7 +17,6 @@ _EXIT_STATUSES: Final = {
     Stage.DIMSE: ExitStatus.REFUSED,
     Stage.LOCAL: ExitStatus.USAGE,
 }
-_SERVICE_USER: Final = 0  # the source of an A-ABORT (PS3.8 section 9.3.8)
 _MACHINE_CODES: Final = frozenset({"disk-full", "no-permission", "port-in-use"})
 
 
@@ -47,20 +46,13 @@ def diagnose(error: BaseException) -> Diagnosis:
     if isinstance(error, HandshakeError):
         return _diagnose_handshake(error)
     if isinstance(error, DicomTLSError):
-        hints = error.hints or (*_HINTS.get(error.code, ()), *_known_titles(error))
+        hints = error.hints or _HINTS.get(error.code, ())
         return Diagnosis(error.code, error.stage, error.by, error.message, hints, error.evidence)
     if isinstance(error, OSError):
         return _diagnose_os_error(error)
     if isinstance(error, MemoryError):
         return Diagnosis("not-supported-here", Stage.LOCAL, By.US, "this machine has not enough memory for that")
     return Diagnosis("tls-error", Stage.LOCAL, By.US, f"an error inside dicomtls: {type(error).__name__}", _REPORT_IT)
-
-
-def _known_titles(error: DicomTLSError) -> tuple[str, ...]:
-    """An archive may accept an association from anybody, and end it at the first request: Orthanc does so."""
-    if isinstance(error, AssociationAborted) and error.source == _SERVICE_USER:
-        return ("it may not know our AE title: give one that it knows with --calling-aet",)
-    return ()
 
 
 _REPORT_IT: Final = ("this is a bug: please report it with the command that you gave",)

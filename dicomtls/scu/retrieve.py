@@ -27,6 +27,7 @@ from dicomtls.errors import (
     UsageError,
 )
 from dicomtls.scu.attempt import Attempt, Requestor
+from dicomtls.scu.response import hint_at_titles
 from dicomtls.scu.storage_contexts import NATIVE, storage_proposals
 from dicomtls.scu.suboperations import MOST_COUNTED, NOTHING_COUNTED, Counts, SubOperations
 
@@ -252,6 +253,9 @@ class _Retrieval:
                 self._association.release()
             self._check_claims(final)
         except DicomTLSError as ended:
+            has_begun = self._received or self._operations.counts != NOTHING_COUNTED
+            if isinstance(ended, AssociationAborted) and not has_begun:
+                hint_at_titles(ended)
             error = ended
         finally:
             self._association.abort()  # nothing where it has ended already
