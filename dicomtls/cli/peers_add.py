@@ -30,8 +30,8 @@ def add(
         tuple[str, ...],
         option("--set", metavar="KEY=VALUE", help="an option that holds for it, without its dashes; repeatable"),
     ] = (),
-    configuration: ConfigurationOptions,
     output: OutputOptions,
+    configuration: ConfigurationOptions,
 ) -> int:
     """Write a peer into the configuration: dicomtls.toml where there is one, else the user's own, which is made."""
     out = output.open("peers")
