@@ -93,6 +93,24 @@ def test_options_stand_in_their_panels(capsys: pytest.CaptureFixture[str]) -> No
     assert headings == ["Options", "Peer", "TLS", "Association", "Output", "Examples"]
 
 
+def test_options_of_several_commands_come_in_the_same_order(capsys: pytest.CaptureFixture[str]) -> None:
+    """Any two that stand together in a panel of two pages do so in the same order, so that the eye finds them."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for way in PATHS:
+        main([*way, "--help"])
+        panel, names = "", list[str]()
+        for line in capsys.readouterr().out.splitlines():
+            if heading := re.fullmatch(r"(\w[\w ]*):", line):
+                panel, names = heading[1], []
+            elif option := re.match(r"  (?:-\w, )?(--[\w-]+)", line):
+                for earlier in names:
+                    found.setdefault((panel, earlier, option[1]), []).append(" ".join(way))
+                names.append(option[1])
+    assert len(found) > 500
+    for (panel, earlier, later), where in found.items():
+        assert (panel, later, earlier) not in found, (panel, earlier, later, where, found[panel, later, earlier])
+
+
 def test_defaults_are_shown_shortly(capsys: pytest.CaptureFixture[str]) -> None:
     """A default stands behind the text; flags and empty lists have none."""
     main(["echo", "--help"])

@@ -17,6 +17,7 @@ def test_columns_stand_below_each_other_and_are_harmless() -> None:
     """Long names are cut, control characters escaped."""
     lines = ["".join(map(str, (part for part in line))) for line in table(Path("f"), [row("a\x1b.pem", "h" * 60)])]
     assert lines[0].startswith("days left  file")
+    assert all(line == line.rstrip() for line in lines)
     assert "a\\x1b.pem" in lines[1]
     assert "…" in lines[1]
     assert lines[-1] == "each by itself: dicomtls inspect-cert f/FILE"

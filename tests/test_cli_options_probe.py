@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dicomtls.cli.options import AssociationOptions
 from dicomtls.cli.options.probe import Named, ProbeOutputOptions, ProbingOptions
+from dicomtls.config import Configuration, NamedPeer
 from dicomtls.errors import UsageError
 from dicomtls.peer import Peer
 
@@ -69,6 +70,19 @@ def test_any_list_is_read_or_refused(content: bytes) -> None:
         with suppress(UsageError):
             found = named(targets=file.name)
     assert all(one.peer.host and 0 < one.peer.port <= 65535 for one in found)
+
+
+def test_list_with_a_peer_that_has_settings_of_its_own_is_refused(tmp_path: Path) -> None:
+    """They are not used for a list; who has none is called by its name."""
+    path = tmp_path / "peers.txt"
+    peers = {"ct": NamedPeer("ct", "192.0.2.7"), "mr": NamedPeer("mr", "192.0.2.8", settings={"no-sni": True})}
+    association = AssociationOptions(configuration=Configuration(tmp_path / "dicomtls.toml", peers=peers))
+    path.write_text("ct\n")
+    assert ProbingOptions(targets=str(path)).named((), association, no_tls=False)[0].peer.host == "192.0.2.7"
+    path.write_text("ct\nmr\n")
+    with pytest.raises(UsageError, match="line 2: mr has settings of its own") as caught:
+        ProbingOptions(targets=str(path)).named((), association, no_tls=False)
+    assert caught.value.hints == ("with them: dicomtls peers check mr",)
 
 
 @pytest.mark.parametrize("targets", ["/nowhere/peers.txt", "a\0b", "/"])

@@ -26,6 +26,23 @@ def test_what_is_there_stays_as_it_is(peer_files: PeerFiles) -> None:
     assert path.read_text() == before + '\n\n[peers."ct.1"]\nhost = "192.0.2.7"\nno-sni = true\n'
 
 
+def test_files_are_those_of_the_working_folder(peer_files: PeerFiles) -> None:
+    """As they were typed, and completed: into another folder's configuration goes the whole path."""
+    work = peer_files.folder
+    given = ("--set", "ca=../ca.pem", "--set", "cert=ws1.pem", "--set", "key=/etc/ws1.key", "--set", "keylog=~/keys")
+    assert peer_files.peers("add", "pacs", "192.0.2.7", *given).exit_status == 0
+    (written,) = (peer_files.home / "config").rglob("dicomtls.toml")
+    assert written.read_text().splitlines()[2:] == [
+        f'ca = "{work / ".." / "ca.pem"}"',
+        f'cert = "{work / "ws1.pem"}"',
+        'key = "/etc/ws1.key"',
+        'keylog = "~/keys"',
+    ]
+    beside = peer_files.write("")
+    assert peer_files.peers("add", "pacs", "192.0.2.7", *given[:4]).exit_status == 0
+    assert beside.read_text().splitlines()[2:] == ['ca = "../ca.pem"', 'cert = "ws1.pem"']
+
+
 def test_file_that_is_named_is_made(peer_files: PeerFiles) -> None:
     """Where it is not there yet; the other commands say that it is missing."""
     path = peer_files.home / "new" / "mine.toml"

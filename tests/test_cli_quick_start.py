@@ -51,9 +51,10 @@ def test_orthanc_is_not_promised_what_it_cannot_do() -> None:
     assert not any("DicomTlsPrivateKey" in line for line in lines)
 
 
-def test_dcmtk_is_given_the_suite_that_it_lacks_for_ec_keys() -> None:
+@pytest.mark.parametrize("key_type", ["ec:p256", "ec:p384", "ed25519"])
+def test_dcmtk_is_given_the_suite_that_it_lacks_for_ec_keys(key_type: str) -> None:
     """3.6.7 offers no ECDSA suite by itself at TLS 1.2."""
-    lines = typed(Path("pki"), "pacs", key_type="ec:p256")
+    lines = typed(Path("pki"), "pacs", key_type=key_type)
     dcmtk = [line for line in lines if line.startswith(("storescp +tls", "echoscu +tls"))]
     assert len(dcmtk) == 2
     assert all("+cs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256" in line for line in dcmtk)

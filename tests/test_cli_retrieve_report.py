@@ -77,5 +77,5 @@ def test_received_instances_have_a_line() -> None:
     """With their bytes and their speed."""
     so_far = Report()
     RetrieveReport(Output("get"), so_far).received(1, 2_000_000, 0.5)
-    assert so_far.lines == ["received 1 instance, 2.0 MB in 0.5 s (4 MB/s)"]
+    assert so_far.lines == ["received 1 instance, 2.0 MB in 0.50 s (4 MB/s)"]
     assert (so_far.values["received"], so_far.values["bytes"], so_far.values["seconds"]) == (1, 2_000_000, 0.5)

@@ -39,7 +39,7 @@ from tests.support.pki import PKI, server_context
 
 SMALL = 1000
 LINE = re.compile(
-    r"3 stored, 0\.0 MB in \d+\.\d\d s( \(\d+ MB/s\))?, TLSv1\.3, TLS_\w+, \w+, peer localhost, verified,"
+    r"3 stored, \d\.\d kB in \d+\.\d\d s, TLSv1\.3, TLS_\w+, \w+, peer localhost, verified,"
     r" \d+ days left\n"
 )
 PRIVATE_SOP_CLASS = "1.2.826.0.1.3680043.2.1143.99.1"
@@ -261,7 +261,7 @@ def test_dry_run_says_what_would_be_sent_and_connects_to_nobody(tmp_path: Path) 
         written = store(peer.address, tmp_path / "study", "--dry-run", "--json").json()
         assert peer.connections == 0
     assert result.stdout.splitlines() == [
-        "would send 2 instances, 0.0 MB",
+        "would send 2 instances, 2.9 kB",
         "1 presentation context, at least 1 association",
         "       2 CT Image Storage (1.2.840.10008.5.1.4.1.1.2), Explicit VR Little Endian (1.2.840.10008.1.2.1)",
     ]

@@ -121,7 +121,7 @@ def test_plan_names_what_it_knows_and_shows_what_it_does_not() -> None:
     told = Report()
     StoreReport(Output("store"), told, None).planned(Found(instances=kinds), StoreOptions())
     lines = [str(line) for line in told.lines]
-    assert lines[:2] == ["would send 130 instances, 0.1 MB", "130 presentation contexts, at least 2 associations"]
+    assert lines[:2] == ["would send 130 instances, 130.0 kB", "130 presentation contexts, at least 2 associations"]
     assert lines[2] == "       1 1.2.3.0, Explicit VR Little Endian (1.2.840.10008.1.2.1)"
 
 

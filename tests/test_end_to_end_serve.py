@@ -89,7 +89,7 @@ def test_log_has_a_line_for_each_event(pki: PKI, tmp_path: Path) -> None:
         rf"{TIME} #1 127\.0\.0\.1:\d+: tls: TLSv1\.3, .*, CN=client, issued by CN=dicomtls test CA \(\d+\.\d ms\)",
         who + r"association accepted, TLSv1\.3, client CN=client",
         who + rf"instance {re.escape(sent.sop_instance_uid)} stored: {re.escape(str(kept))}",
-        who + r"released, 1 instances? stored \(\d+\.\d MB\) in \d+\.\d\d s",
+        who + r"released, 1 instances? stored \(\d+\.\d [kM]B\) in \d+\.\d\d s",
         (
             rf"{TIME} #2 127\.0\.0\.1:\d+: warning: the client sent no certificate, and we require one "
             r"\[client-certificate-required by us\]; hint: the device must be given a certificate, .*"

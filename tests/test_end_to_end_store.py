@@ -27,7 +27,7 @@ from tests.support.pki import PKI
 from tests.support.servers import stored_files
 
 LINE = re.compile(
-    r"(?P<stored>\d+) stored(, (?P<failed>\d+) not stored)?(, \d+\.\d MB in \d+\.\d\d s( \(\d+ MB/s\))?)?, TLSv1\.3,"
+    r"(?P<stored>\d+) stored(, (?P<failed>\d+) not stored)?(, \d+\.\d [kM]B in \d+\.\d\d s( \(\d+ MB/s\))?)?, TLSv1\.3,"
     r" TLS_\w+, \w+, peer localhost, verified, \d+ days left\n"
 )
 

@@ -171,6 +171,17 @@ def test_orthanc_has_no_worklist(pki: PKI, archive: Orthanc) -> None:
     assert any("--model" in hint for hint in document["error"]["hints"])
 
 
+def test_orthanc_that_does_not_know_us_is_explained(pki: PKI, tmp_path: Path) -> None:
+    """It takes the association of anybody, and ends it at the query; the hint leads to an answer."""
+    settings = {"DicomAlwaysAllowFind": False}
+    with orthanc(
+        pki, tmp_path, settings=settings, modalities={"us": {"AET": "WS1", "Host": "127.0.0.1", "Port": 1}}
+    ) as peer:
+        refused = run_dicomtls("find", peer.address, *client_options(pki, pki.client))
+        assert (refused.exit_status, "give one that it knows with --calling-aet" in refused.stderr) == (5, True)
+        find(pki, peer.address, "--calling-aet", "WS1")
+
+
 # DCMTK
 
 

@@ -233,6 +233,9 @@ def test_stop_lets_a_running_association_finish(tmp_path: Path) -> None:
     with our_server(tmp_path, grace=DEADLINE) as server:
         association = server.associate()
         server.server.stop()
+        stopping = server.wait_for("stopping")
+        assert stopping.message.startswith(f"stopping: 1 connection has {DEADLINE:g} s to finish; a second Ctrl-C")
+        assert (stopping.peer, stopping.facts) == (None, {"connections": 1, "grace": DEADLINE})
         refused_from_now_on(server)
         assert put_store(association, UID, DATASET).status == 0x0000
         association.release()

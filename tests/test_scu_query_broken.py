@@ -123,6 +123,21 @@ def test_peer_that_goes_away_has_not_answered(leave: str) -> None:
         find_matches(peer.peer)
 
 
+@pytest.mark.parametrize("matches", [0, 1])
+def test_peer_that_aborts_at_once_may_not_know_our_title(matches: int) -> None:
+    """After a match it does; whoever merely closes the connection says nothing by it."""
+
+    def script(association: Association) -> None:
+        received_query(association)
+        for _ in range(matches):
+            put_match(association, ONE)
+        association.abort()
+
+    with acceptor(script) as peer, pytest.raises(AssociationAborted) as caught:
+        find_matches(peer.peer)
+    assert ("--calling-aet" in " ".join(caught.value.hints)) is (matches == 0)
+
+
 def test_peer_that_keeps_silent_is_too_late() -> None:
     """Before its first answer, or in the middle of one."""
 

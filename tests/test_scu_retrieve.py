@@ -119,6 +119,7 @@ def test_warnings_alone_are_no_failure() -> None:
         (0xA702, Counts(None, 0, 2, 0), "cannot perform the sub-operations", "may not reach DEST"),
         (0xA900, Counts(), "does not match SOP class", "unique key"),
         (0xC001, Counts(), "unable to process (0xC001)", "may not have what was asked for"),
+        (0xC000, Counts(), "unable to process (0xC000)", "may not know the move destination DEST"),
         (0xB000, Counts(None, 2, 0, 0), "one or more failures", ""),
         (0xFE00, Counts(2, 0, 0, 0), "cancelled the retrieval by itself", ""),
         (0x0000, Counts(None, 1, 1, 0), "1 of 2 sub-operations failed: the peer answered success", ""),
@@ -132,6 +133,21 @@ def test_status_that_says_no_is_a_failure(status: int, counts: Counts, said: str
     assert (error.status, result.status) == (status, status)
     assert said in error.message
     assert hint in " ".join(error.hints)
+
+
+@pytest.mark.parametrize("pending", [[], [Counts(1, 1, 0, 0)]])
+def test_archive_that_aborts_at_once_may_not_know_our_title(pending: list[Counts]) -> None:
+    """Once it has begun it does."""
+
+    def script(association: Association) -> None:
+        request, _ = take_request(association)
+        for counts in pending:
+            association.send(request.context.context_id, retrieve_response(request, 0xFF00, counts))
+        association.abort()
+
+    error = refusal(moved(script))
+    assert isinstance(error, AssociationAborted)
+    assert ("--calling-aet" in " ".join(error.hints)) is (not pending)
 
 
 # Counts that lie, pending without end, nonsense

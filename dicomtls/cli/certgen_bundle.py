@@ -31,20 +31,20 @@ def bundle(
     ],
     *,
     name: Annotated[str, option("--name", metavar="NAME", help="write NAME.pem and what else is asked for")],
-    writing: WritingOptions,
-    passphrase: NewPassphraseOptions,
-    output: OutputOptions,
     der: Annotated[bool, option("--der", help="write the leaf alone as NAME.der too")] = False,
     pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 and NAME.key too; needs the key")] = False,
     key: Annotated[
         Path | None, path_option("--key", help="the leaf's private key, if it is in none of the files")
     ] = None,
+    passphrase: NewPassphraseOptions,
     old_passphrase_file: Annotated[
         Path | None, path_option("--old-passphrase-file", help="first line: the passphrase of the files that are read")
     ] = None,
     old_passphrase_env: Annotated[
         str | None, option("--old-passphrase-env", metavar="NAME", help="environment variable with it (default: ask)")
     ] = None,
+    writing: WritingOptions,
+    output: OutputOptions,
 ) -> int:
     """Put certificates together: the chain in the right order, and as DER or PKCS#12."""
     out = output.open("certgen")

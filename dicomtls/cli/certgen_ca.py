@@ -34,14 +34,13 @@ _Days: TypeAlias = Annotated[
 def ca(
     *,
     name: Annotated[str, option("--name", metavar="NAME", help="your organization; the CA is called NAME CA")],
-    writing: WritingOptions,
     key: NewKeyOptions,
-    passphrase: NewPassphraseOptions,
-    output: OutputOptions,
     days: _Days = None,
     path_length: Annotated[
         int, option("--path-length", metavar="N", parser=whole_number(0, 9), help="how many levels of CAs below it")
     ] = 0,
+    passphrase: NewPassphraseOptions,
+    writing: WritingOptions,
     ca_dir: Annotated[
         Path | None, path_option("--ca-dir", panel="CA", help="folder of the CA above it (default: none, a root)")
     ] = None,
@@ -52,6 +51,7 @@ def ca(
         str | None,
         option("--ca-passphrase-env", metavar="NAME", panel="CA", help="environment variable with it (default: ask)"),
     ] = None,
+    output: OutputOptions,
 ) -> int:
     """Make a certificate authority: ca.pem, ca.key, and a record of what it issues (issued.txt)."""
     out = output.open("certgen")

@@ -25,14 +25,14 @@ def issue(
     *,
     name: DeviceName,
     names: NamesOptions,
-    ca: AuthorityOptions,
-    writing: WritingOptions,
-    key: NewKeyOptions,
-    passphrase: NewPassphraseOptions,
-    output: OutputOptions,
     purpose: PurposeName = "both",
+    key: NewKeyOptions,
     days: LeafDays = None,
     pkcs12: Archive = False,
+    passphrase: NewPassphraseOptions,
+    writing: WritingOptions,
+    ca: AuthorityOptions,
+    output: OutputOptions,
 ) -> int:
     """Make a key and a certificate for one device, signed by a CA of yours."""
     out = output.open("certgen")

@@ -32,15 +32,15 @@ def pki(
     host: Annotated[
         tuple[str, ...], option("--host", metavar="HOST", help="DNS name or IP address of the server; repeatable")
     ],
-    passphrase: NewPassphraseOptions,
-    output: OutputOptions,
     key_type: KeyTypeName = "rsa:2048",
     days: Annotated[
         int,
         option("--days", metavar="N", parser=whole_number(1), help="days that server and client are valid"),
     ] = 730,
     pkcs12: Annotated[bool, option("--pkcs12", help="write PKCS#12 archives too (server.p12, client.p12)")] = False,
+    passphrase: NewPassphraseOptions,
     force: Force = False,
+    output: OutputOptions,
 ) -> int:
     """Make a CA, a server's and a client's certificate in one go: the quick start."""
 

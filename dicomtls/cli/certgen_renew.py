@@ -48,9 +48,6 @@ def renew(
         Path, typer.Argument(metavar="CERT", help="the certificate's file", click_type=NonEmptyPath())
     ],
     *,
-    ca: AuthorityOptions,
-    passphrase: NewPassphraseOptions,
-    output: OutputOptions,
     new_key: _NewKey = None,
     days: Annotated[
         int | None,
@@ -59,8 +56,11 @@ def renew(
         ),
     ] = None,
     pkcs12: Annotated[bool, option("--pkcs12", help="write NAME.p12 too; only with a new key")] = False,
+    passphrase: NewPassphraseOptions,
     out_dir: Annotated[Path | None, path_option("--out", help="folder to write into (default: the file's own)")] = None,
     force: Force = False,
+    ca: AuthorityOptions,
+    output: OutputOptions,
 ) -> int:
     """Issue a certificate again: same subject, names and purposes; same key, or a new one with --new-key.
 

@@ -19,9 +19,9 @@ def request(
     *,
     name: DeviceName,
     names: NamesOptions,
-    writing: WritingOptions,
     key: NewKeyOptions,
     passphrase: NewPassphraseOptions,
+    writing: WritingOptions,
     output: OutputOptions,
 ) -> int:
     """Make a key and a certificate signing request (CSR), to be signed by a CA that is not ours."""

@@ -23,12 +23,12 @@ def self_signed(
     *,
     name: DeviceName,
     names: NamesOptions,
-    writing: WritingOptions,
     key: NewKeyOptions,
-    passphrase: NewPassphraseOptions,
-    output: OutputOptions,
     days: Annotated[int, option("--days", metavar="N", parser=whole_number(1), help="days that it is valid")] = 1826,
     pkcs12: Archive = False,
+    passphrase: NewPassphraseOptions,
+    writing: WritingOptions,
+    output: OutputOptions,
 ) -> int:
     """Make a certificate that is signed with its own key, for both roles: each peer must be given it."""
     out = output.open("certgen")

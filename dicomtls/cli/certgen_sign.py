@@ -28,15 +28,15 @@ def sign(
         Path, typer.Argument(metavar="CSR", help="the device's request, PEM or DER", click_type=NonEmptyPath())
     ],
     *,
-    ca: AuthorityOptions,
-    writing: WritingOptions,
-    names: NamesOptions,
-    output: OutputOptions,
     name: Annotated[
         str | None, option("--name", metavar="NAME", help="write NAME.pem (default: the name of the request's file)")
     ] = None,
+    names: NamesOptions,
     purpose: PurposeName = "both",
     days: LeafDays = None,
+    writing: WritingOptions,
+    ca: AuthorityOptions,
+    output: OutputOptions,
 ) -> int:
     """Sign a device's request (CSR): its subject, key and names are taken over, nothing else that it asks for.
 

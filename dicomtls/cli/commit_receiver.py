@@ -44,6 +44,8 @@ def report_receiver(
     reports = Reports()
 
     def hear(event: "Event") -> None:
+        if event.name == "stopping":
+            return  # with the command, which is not asked for it
         text = f"our receiver: {event.peer}: {event.message}"
         if event.severity in (Severity.WARNING, Severity.ERROR):
             output.warning(text)

@@ -23,10 +23,10 @@ def find(
     peer: PeerName,
     *,
     query: QueryOptions,
-    finding: FindingOptions,
     tls: TLSOptions,
     association: AssociationOptions,
     output: OutputOptions,
+    finding: FindingOptions,
 ) -> int:
     """Ask a peer what it has (C-FIND): patients, studies, series, images, or what is scheduled."""
     form = finding.form(json=output.json)

@@ -46,25 +46,25 @@ def inspect_cert(
     *,
     ca: CA = (),
     host: _Host = None,
-    leaf_key: Annotated[  # not the `key` of a configuration, which is ours
-        Path | None, path_option("--key", panel=PANEL, help="private key that must belong to the leaf")
-    ] = None,
     purpose: Annotated[
         _Purpose | None,
         option("--purpose", metavar="ROLE", panel=PANEL, help="server or client (default: server for a peer)"),
     ] = None,
-    crl: CRL = (),
-    profile: ProfileName = "bcp195",
+    leaf_key: Annotated[  # not the `key` of a configuration, which is ours
+        Path | None, path_option("--key", panel=PANEL, help="private key that must belong to the leaf")
+    ] = None,
     passphrase_file: PassphraseFile = None,
     passphrase_env: PassphraseEnv = None,
+    profile: ProfileName = "bcp195",
+    crl: CRL = (),
     min_days: Annotated[
         int | None, option("--min-days", metavar="N", parser=whole_number(0), help="fail below so many days left")
     ] = None,
-    save: Annotated[Path | None, path_option("--save", help="keep a peer's chain as PEM")] = None,
-    force: Annotated[bool, option("--force", help="let --save replace a file")] = False,
     connect_timeout: Annotated[
         float, option("--connect-timeout", metavar="S", parser=seconds, help="seconds for name, TCP and TLS")
     ] = 10.0,
+    save: Annotated[Path | None, path_option("--save", help="keep a peer's chain as PEM")] = None,
+    force: Annotated[bool, option("--force", help="let --save replace a file")] = False,
     known: KnownPeers,
     output: OutputOptions,
 ) -> int:

@@ -44,7 +44,7 @@ def table(folder: Path, rows: Sequence[Row]) -> Iterator[Line]:
         padded = [line[0].rjust(widths[0]), line[1].ljust(widths[1]), line[2].ljust(widths[2])]
         is_bad = number > 0 and rows[number - 1].inspection.has_errors
         last: str | Styled = Styled(line[3], Style.BAD) if is_bad else line[3]
-        yield ("  ".join(padded) + "  ", last)
+        yield ("  ".join(padded) + "  ", last) if last else "  ".join(padded).rstrip()
     yield f"each by itself: dicomtls inspect-cert {shlex.quote(str(folder))}/FILE"
 
 

@@ -44,6 +44,8 @@ class Received:
 
     def hear(self, event: Event) -> None:
         """Count an instance, or say what is wrong; called from the receiver's threads."""
+        if event.name == "stopping":
+            return  # with the command, which is not asked for it
         with self._lock:
             if event.name == "stored":
                 self.kept += 1

@@ -1,7 +1,8 @@
 """`dicomtls peers add`: a peer gets a name in the configuration."""
 
 from json import dumps
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -10,10 +11,8 @@ from dicomtls.cli.declaring import option
 from dicomtls.cli.options import OutputOptions
 from dicomtls.cli.peers_file import ConfigurationOptions
 from dicomtls.cli.running import Report, run
+from dicomtls.config import PATHS
 from dicomtls.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _EXAMPLES = (
     "dicomtls peers add pacs PACS@pacs.example --set ca=/etc/hospital-ca.pem",
@@ -30,8 +29,8 @@ def add(
         tuple[str, ...],
         option("--set", metavar="KEY=VALUE", help="an option that holds for it, without its dashes; repeatable"),
     ] = (),
-    configuration: ConfigurationOptions,
     output: OutputOptions,
+    configuration: ConfigurationOptions,
 ) -> int:
     """Write a peer into the configuration: dicomtls.toml where there is one, else the user's own, which is made."""
     out = output.open("peers")
@@ -45,7 +44,7 @@ def add(
         section = [f"[peers.{_key(name)}]", f"host = {dumps(target.host)}"]
         section += [f"port = {target.port}"] if target.port else []
         section += [f"aet = {dumps(target.called_ae_title)}"] if "@" in peer else []
-        section += [_setting(text) for text in settings]
+        section += [_setting(text, path) for text in settings]
         before = _before(path, name)
         content = f"{before}{_gap(before)}{chr(10).join(section)}\n"
         _check(path, content)
@@ -61,15 +60,18 @@ def _key(name: str) -> str:
     return name if name.isascii() and name.replace("-", "").replace("_", "").isalnum() else dumps(name)
 
 
-def _setting(text: str) -> str:
+def _setting(text: str, path: Path) -> str:
+    """The line for `--set`; a file is the one that the working folder has, wherever the configuration is."""
     key, equals, value = text.partition("=")
     if not equals or not key:
         msg = f"not KEY=VALUE: {text!r}"
         raise UsageError(msg, hints=("a key is an option without its dashes: --set profile=bcp195-modified",))
+    if key in PATHS and value and not value.startswith("~") and path.absolute().parent != Path.cwd():
+        value = str(Path(value).absolute())
     return f"{_key(key)} = {value if value in ('true', 'false') else dumps(value)}"
 
 
-def _before(path: "Path", name: str) -> str:
+def _before(path: Path, name: str) -> str:
     """What the file has so far; raises `UsageError` where it has mistakes, or that peer already."""
     from dicomtls.cli.configuring import known_keys
     from dicomtls.config import load
@@ -86,7 +88,7 @@ def _gap(before: str) -> str:
     return "" if not before else "\n" if before.endswith("\n") else "\n\n"
 
 
-def _check(path: "Path", content: str) -> None:
+def _check(path: Path, content: str) -> None:
     """Read what is to be written before it is: a mistake in it must not spoil the file."""
     from dicomtls.cli.configuring import known_keys
     from dicomtls.config import parse

@@ -21,8 +21,8 @@ def check(
         typer.Argument(metavar="NAME", help="peers of the configuration (default: all)", autocompletion=peer_names),
     ] = (),
     *,
-    configuration: ConfigurationOptions,
     output: OutputOptions,
+    configuration: ConfigurationOptions,
 ) -> int:
     """Probe the peers of the configuration, each with its own settings, one after the other."""
     out = output.open("peers")

@@ -34,8 +34,8 @@ def forget(
         str, typer.Argument(metavar="PEER", help="HOST[:PORT], or the name of a peer", autocompletion=_remembered)
     ],
     *,
-    configuration: ConfigurationOptions,
     output: OutputOptions,
+    configuration: ConfigurationOptions,
 ) -> int:
     """Forget the pin of a peer: do it once its owner has confirmed that it has a new certificate."""
     out = output.open("peers")

@@ -17,7 +17,7 @@ _EXAMPLES = ("dicomtls peers list", "dicomtls peers list --json")
 
 
 @command(examples=_EXAMPLES)
-def list(*, configuration: ConfigurationOptions, output: OutputOptions) -> int:  # noqa: A001 -- the command's name
+def list(*, output: OutputOptions, configuration: ConfigurationOptions) -> int:  # noqa: A001 -- the command's name
     """Show the peers of the configuration with what holds for each, and those that were trusted on first use."""
     out = output.open("peers")
 

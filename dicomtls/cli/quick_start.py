@@ -10,14 +10,16 @@ UNKNOWN_KEY = Path("KEY")
 """Stands in the lines for the key's file where only the device knows it."""
 
 _PORT = 2762
+_RSA_SUITE = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+_ECDSA_SUITE = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"  # Ed25519 goes with it, too (RFC 8422 section 2)
 # DCMTK 3.6.7 offers no ECDSA suite by itself at TLS 1.2.
-_DCMTK_ECDSA = " +cs TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+_DCMTK_ECDSA = f" +cs {_ECDSA_SUITE}"
 
 
 def lines_to_type(directory: Path, host: str, *, key_type: str, encrypted: bool) -> Iterator[Line]:
     """Return what to type for a server called `host` and its client; `encrypted` where the keys have a passphrase."""
     ca, server, client = (_Files(directory, role) for role in ("ca", "server", "client"))
-    ecdsa = _DCMTK_ECDSA if key_type.startswith("ec:") else ""
+    ecdsa = "" if _is_rsa(key_type) else _DCMTK_ECDSA
     address = shlex.quote(f"[{host}]" if ":" in host else host)
     yield from _section(
         "dicomtls",
@@ -37,8 +39,8 @@ def lines_to_type(directory: Path, host: str, *, key_type: str, encrypted: bool)
     yield from _section(
         "dcm4che (with --pkcs12 and a passphrase)",
         _trust_store(ca.cert),
-        f"storescp -b :{_PORT} --tls12 {_dcm4che(directory, 'server')}",
-        f"storescu -c ANY-SCP@{address}:{_PORT} --tls12 {_dcm4che(directory, 'client')} FILES",
+        f"storescp -b {_PORT} {_dcm4che(directory, 'server', key_type)}",
+        f"storescu -c ANY-SCP@{address}:{_PORT} {_dcm4che(directory, 'client', key_type)} FILES",
     )
 
 
@@ -59,15 +61,15 @@ def lines_for_identity(
     """
     own, anchors = _Files(directory, name, key), shlex.quote(str(ca))
     archives = directory if has_archive else directory / "java"
-    ecdsa = _DCMTK_ECDSA if key_type.startswith("ec:") else ""
+    ecdsa = "" if _is_rsa(key_type) else _DCMTK_ECDSA
     if is_server:
         ours = f"dicomtls serve --directory in --ca {anchors} --cert {own.cert} --key {own.key}"
         dcmtk = f"storescp +tls {own.key} {own.cert} +cf {anchors}{ecdsa} {_PORT}"
-        dcm4che = f"storescp -b :{_PORT} --tls12 {_dcm4che(archives, name)}"
+        dcm4che = f"storescp -b {_PORT} {_dcm4che(archives, name, key_type)}"
     else:
         ours = f"dicomtls echo PEER --ca {anchors} --cert {own.cert} --key {own.key}"
         dcmtk = f"echoscu +tls {own.key} {own.cert} +cf {anchors}{ecdsa} PEER {_PORT}"
-        dcm4che = f"storescu -c ANY-SCP@PEER:{_PORT} --tls12 {_dcm4che(archives, name)} FILES"
+        dcm4che = f"storescu -c ANY-SCP@PEER:{_PORT} {_dcm4che(archives, name, key_type)} FILES"
     yield from _section("dicomtls", ours)
     yield from _section("DCMTK", dcmtk)
     if not encrypted:
@@ -108,9 +110,16 @@ def _trust_store(ca: str) -> str:
     return f"keytool -importcert -noprompt -alias ca -file {ca} -keystore trust.p12 -storepass secret"
 
 
-def _dcm4che(directory: Path, name: str) -> str:
+def _dcm4che(directory: Path, name: str, key_type: str) -> str:
+    """Only an option with suites turns TLS on, its `--tls12` alone does not; `--tls` has those of B.1 and B.3 alone."""
     archive = shlex.quote(str(directory / f"{name}.p12"))
-    return f"--key-store {archive} --key-store-pass PASS --trust-store trust.p12 --trust-store-pass secret"
+    suite = _RSA_SUITE if _is_rsa(key_type) else _ECDSA_SUITE
+    stores = f"--key-store {archive} --key-store-pass PASS --trust-store trust.p12 --trust-store-pass secret"
+    return f"--tls-cipher {suite} {stores}"
+
+
+def _is_rsa(key_type: str) -> bool:
+    return key_type.startswith("rsa:")
 
 
 def _section(heading: str, *lines: str) -> Iterator[Line]:

@@ -7,12 +7,12 @@ from dicomtls.cli.output import Output
 from dicomtls.cli.running import Report
 from dicomtls.cli.sentences import join, status_word, tls_phrases, warn_of_expiry
 from dicomtls.cli.text import Style, Styled
+from dicomtls.files import rate_in_words, size_in_words
 
 if TYPE_CHECKING:
     from dicomtls.scu.attempt import Attempt
     from dicomtls.scu.retrieve import RetrieveResult
 
-_MEGABYTE = 1e6
 _MOST_NAMED = 20
 """Failed instances that are named on stderr without `-v`."""
 
@@ -64,10 +64,9 @@ class RetrieveReport:
     def received(self, instances: int, octets: int, seconds: float) -> None:
         """Say what has come to us: instances kept, their bytes, and how long it took."""
         self._report.values.update(received=instances, bytes=octets, seconds=round(seconds, 3))
-        rate = f" ({octets / _MEGABYTE / seconds:.0f} MB/s)" if instances and seconds else ""
         self._report.lines.append(
-            f"received {instances} instance{'' if instances == 1 else 's'}, {octets / _MEGABYTE:.1f} MB"
-            f" in {seconds:.1f} s{rate}"
+            f"received {instances} instance{'' if instances == 1 else 's'}, {size_in_words(octets)}"
+            f" in {seconds:.2f} s{rate_in_words(octets, seconds)}"
         )
 
     def _name_failed(self, uids: tuple[str, ...]) -> None:

@@ -29,7 +29,10 @@ def serve(
     output: OutputOptions,
     logging: LogOptions,
 ) -> int:
-    """Receive instances over TLS, keep each as a file, and answer queries (Verification, Storage and Query SCP)."""
+    """Receive instances over TLS, keep each as a file, answer queries, and send what is asked for.
+
+    It is an SCP of Verification, Storage, Query/Retrieve (C-FIND, C-GET, C-MOVE), worklists and storage commitment.
+    """
     out = output.open("serve")
 
     def body(report: Report) -> None:

@@ -10,6 +10,7 @@ from dicomtls.cli.running import Report
 from dicomtls.cli.sentences import join, tls_phrases, warn_of_expiry
 from dicomtls.cli.text import Line, Style, Styled
 from dicomtls.errors import DataError, DicomTLSError, NoPresentationContext, StatusFailure
+from dicomtls.files import rate_in_words, size_in_words
 
 if TYPE_CHECKING:
     from dicomtls.diagnosis import Diagnosis
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from dicomtls.scu.ledger import InstanceReport, StoreResult
     from dicomtls.scu.store import StoreOptions
 
-_MEGABYTE = 1e6
 _MOST_NAMED = 20
 """Files of one kind that are named on stderr without `-v`."""
 
@@ -177,7 +177,7 @@ def _kind(kind: tuple[str, str], count: int) -> dict[str, object]:
 
 
 def _plan_lines(found: "Found", kinds: Mapping[tuple[str, str], int], associations: int) -> Iterator[Line]:
-    yield f"would send {_count(len(found.instances), 'instance')}, {found.bytes / _MEGABYTE:.1f} MB"
+    yield f"would send {_count(len(found.instances), 'instance')}, {size_in_words(found.bytes)}"
     yield f"{_count(len(kinds), 'presentation context')}, at least {_count(associations, 'association')}"
     for (sop_class, transfer_syntax), count in sorted(kinds.items()):
         yield f"  {count:6} {_uid_name(sop_class)}, {_uid_name(transfer_syntax)}"
@@ -202,8 +202,8 @@ def _summary(result: "StoreResult", attempt: "Attempt") -> Iterator[str | Styled
     if result.warnings:
         yield f"{len(result.warnings)} with a warning"
     if result.sent:
-        rate = f" ({result.bytes / _MEGABYTE / result.seconds:.0f} MB/s)" if result.seconds else ""
-        yield f"{result.bytes / _MEGABYTE:.1f} MB in {result.seconds:.2f} s{rate}"
+        rate = rate_in_words(result.bytes, result.seconds)
+        yield f"{size_in_words(result.bytes)} in {result.seconds:.2f} s{rate}"
     if attempt.negotiated is not None or result.sent:
         yield from tls_phrases(attempt.negotiated)
 

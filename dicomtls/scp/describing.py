@@ -1,14 +1,12 @@
 """What events say of a connection that came about: its TLS, its association, and what came of it."""
 
 from time import monotonic
-from typing import Final
 
 from dicomtls.association.association import Association
+from dicomtls.files import size_in_words
 from dicomtls.scp.services import Services
 from dicomtls.tls import Negotiated
 from dicomtls.tls.hello import ClientHello
-
-_MEGABYTE: Final = 1e6
 
 
 def describe_tls(negotiated: Negotiated | None) -> str:
@@ -65,9 +63,7 @@ def summary(how: str, services: Services, start: float) -> str:
     tally = services.tally
     parts = [how]
     if tally.stored or tally.refused:
-        parts.append(
-            f"{tally.stored} instance{'' if tally.stored == 1 else 's'} stored ({tally.bytes / _MEGABYTE:.1f} MB)"
-        )
+        parts.append(f"{tally.stored} instance{'' if tally.stored == 1 else 's'} stored ({size_in_words(tally.bytes)})")
     if tally.refused:
         parts.append(f"{tally.refused} not stored")
     return f"{', '.join(parts)} in {monotonic() - start:.2f} s"

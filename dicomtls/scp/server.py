@@ -106,6 +106,7 @@ class Server:
         self._stop.set()
 
     def _finish(self) -> None:
+        self._tell_of_waiting()
         self._join(monotonic() + self._settings.grace, until=self._abort)
         self._abort.set()
         self._join(monotonic() + _FAREWELL_SECONDS)
@@ -113,6 +114,14 @@ class Server:
         with self._lock:
             self._is_over = True
             self._close_flags()
+
+    def _tell_of_waiting(self) -> None:
+        """Whoever stops a server that goes on all the same wants to know why, for how long, and how to end that."""
+        left, grace = len(self._threads), self._settings.grace
+        if left and grace and not self._abort.is_set:
+            what, them = ("1 connection has", "it") if left == 1 else (f"{left} connections have", "them")
+            message = f"stopping: {what} {grace:g} s to finish; a second Ctrl-C or SIGTERM ends {them} at once"
+            self._on_event(Event("stopping", message, facts={"connections": left, "grace": grace}))
 
     def _close_flags(self) -> None:
         """Give up the interrupts, unless a thread that hangs on a disk may still look at them; it does it then."""

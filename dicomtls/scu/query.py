@@ -21,6 +21,7 @@ from dicomtls.dataset.attributes import DICTIONARY, name_of
 from dicomtls.dataset.character_sets import UTF_8
 from dicomtls.dataset.identifier import Element, Identifier, decode, encode
 from dicomtls.errors import (
+    AssociationAborted,
     AssociationError,
     DataError,
     DIMSEError,
@@ -30,7 +31,7 @@ from dicomtls.errors import (
     StatusFailure,
 )
 from dicomtls.scu.attempt import Attempt, Requestor
-from dicomtls.scu.response import receive_response
+from dicomtls.scu.response import hint_at_titles, receive_response
 from dicomtls.waiting import Interrupt, deadline_in
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ def find(
         # All is answered: how the peer says goodbye changes nothing.
         with suppress(AssociationError, DIMSEError):
             association.release()
+    except AssociationAborted as error:
+        if not result.matches:
+            hint_at_titles(error)
+        raise
     finally:
         association.abort()  # nothing where it has ended already
 

@@ -26,3 +26,12 @@ def receive_response(association: "Association", expected: CommandField, message
     association.abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNEXPECTED_PDU)
     msg = f"the peer sent a {command.command_field} where a {expected} to one of our requests was due"
     raise RemoteProtocolError(msg)
+
+
+def hint_at_titles(error: AssociationAborted) -> None:
+    """Add to an A-ABORT that answers a first request what may be behind it, where it is the will of the application.
+
+    An archive may accept an association from anybody, and serve those alone whose AE title it knows: Orthanc does so.
+    """
+    if error.source == AbortSource.SERVICE_USER:
+        error.hints = ("it may not know our AE title: give one that it knows with --calling-aet", "its log says more")

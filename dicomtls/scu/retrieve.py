@@ -27,6 +27,7 @@ from dicomtls.errors import (
     UsageError,
 )
 from dicomtls.scu.attempt import Attempt, Requestor
+from dicomtls.scu.response import hint_at_titles
 from dicomtls.scu.storage_contexts import NATIVE, storage_proposals
 from dicomtls.scu.suboperations import MOST_COUNTED, NOTHING_COUNTED, Counts, SubOperations
 
@@ -107,11 +108,14 @@ class RetrieveResult:
 
     def _hints(self, status: int) -> tuple[str, ...]:
         hints = _HINTS.get(0xC000 if status >> 12 == _UNABLE else status, ())
+        if status >> 12 == _UNABLE and self.destination is not None:
+            hints = (*hints, _NOT_KNOWN)
         if self.destination is None and self.counts.failed:
             hints = (*hints, _NOT_PROPOSED)
         return tuple(hint.format(destination=self.destination or "us") for hint in hints)
 
 
+_NOT_KNOWN: Final = "or it may not know the move destination {destination}, or not reach it"  # Orthanc has no 0xA801
 _NOT_PROPOSED: Final = "where the archive's log says that no presentation context was accepted, give --sop-class UID"
 _WARNING: Final = 0xB000
 _UNABLE: Final = 0xC
@@ -249,6 +253,9 @@ class _Retrieval:
                 self._association.release()
             self._check_claims(final)
         except DicomTLSError as ended:
+            has_begun = self._received or self._operations.counts != NOTHING_COUNTED
+            if isinstance(ended, AssociationAborted) and not has_begun:
+                hint_at_titles(ended)
             error = ended
         finally:
             self._association.abort()  # nothing where it has ended already

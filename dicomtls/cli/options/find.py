@@ -43,10 +43,6 @@ class FindingOptions:
             help="encode the query's text so, for peers without ISO_IR 192 (UTF-8); as in (0008,0005)",
         ),
     ] = None
-    output: Annotated[
-        Path | None,
-        path_option("--output", panel=_OUTPUT, help="write each match into a .dcm file in this folder, too"),
-    ] = None
     format: Annotated[
         Format | None,
         option(
@@ -56,6 +52,10 @@ class FindingOptions:
             case_sensitive=False,
             help="table, json (as --json) or csv (for spreadsheets: formulas become text) (default: table)",
         ),
+    ] = None
+    output: Annotated[
+        Path | None,
+        path_option("--output", panel=_OUTPUT, help="write each match into a .dcm file in this folder, too"),
     ] = None
 
     def form(self, *, json: bool) -> Format:

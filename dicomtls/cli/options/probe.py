@@ -71,10 +71,19 @@ def _listed(targets: str, association: AssociationOptions, *, no_tls: bool) -> I
         if not text:
             continue
         try:
+            _check_settings(text, association)
             yield Named(text, association.peer(text, no_tls=no_tls))
         except UsageError as error:
             msg = f"{_name_of(targets)}, line {number}: {error.message}"
             raise UsageError(msg, hints=error.hints) from None
+
+
+def _check_settings(name: str, association: AssociationOptions) -> None:
+    """Settings of one peer's own do not hold for a list: without them what is found out would be untrue of it."""
+    configuration = association.configuration
+    if name in configuration.peers and configuration.peers[name].settings:
+        msg = f"{name} has settings of its own in {configuration.path}, which do not hold for a list"
+        raise UsageError(msg, hints=(f"with them: dicomtls peers check {name}",))
 
 
 def _read(targets: str) -> str:

@@ -95,7 +95,8 @@ class AccessOptions:
         option("--grace", metavar="S", panel=_ACCESS, parser=seconds_or_zero, help="seconds to finish in when stopped"),
     ] = 10.0
     connect_timeout: Annotated[
-        float, option("--connect-timeout", metavar="S", panel=_ACCESS, parser=seconds, help="seconds for a handshake")
+        float,
+        option("--connect-timeout", metavar="S", panel="Association", parser=seconds, help="seconds for a handshake"),
     ] = 10.0
     association_timeout: AssociationTimeout = 30.0
     dimse_timeout: DIMSETimeout = 60.0
