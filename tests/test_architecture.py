@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dicomtls.cli.app import COMMANDS as PROGRAM
 from tests.support.cli import dicomtls_environment, run_dicomtls
 from tests.support.instances import make_instance
 from tests.support.peers import pynetdicom_scp
@@ -43,21 +44,7 @@ SSL_CONTEXT_HOME = "dicomtls.tls"
 SSL_CONTEXT_BUILDERS = frozenset(
     {"SSLContext", "create_default_context", "_create_default_https_context", "_create_unverified_context"}
 )
-COMMANDS = frozenset(
-    {
-        "certgen",
-        "demo",
-        "echo",
-        "find",
-        "get",
-        "handshake_probe",
-        "inspect_cert",
-        "move",
-        "peers",
-        "serve",
-        "store",
-    }
-)
+COMMANDS = frozenset(name.replace("-", "_") for name in PROGRAM.entries)
 ONLY_IN_FUNCTIONS = ("pydicom", "pynetdicom")
 HEAVY = ("cryptography", "pydicom", "pydantic", "pynetdicom", "rich", "sqlite3")
 

@@ -28,6 +28,25 @@ def test_server_is_told_that_its_certificate_was_refused(alert: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("alert", "client", "server"),
+    [
+        ("unknown_ca", "given the authority that issued our certificate", "given the certificate of the authority"),
+        ("certificate_expired", "certgen renew", "certgen renew"),
+        ("certificate_revoked", "certgen issue", "certgen issue"),
+        ("unsupported_certificate", "one for a client", "one for a server"),
+        ("access_denied", "must be set to let it in", "must be set to trust it"),
+    ],
+)
+def test_refused_certificate_is_mended_as_the_alert_asks(alert: str, client: str, server: str) -> None:
+    """Who takes it for expired knows its authority well."""
+    ours = diagnose(HandshakeError("x", HandshakeFacts(alert_received=alert, client_certificate="sent")))
+    theirs = diagnose(HandshakeError("x", HandshakeFacts(role="server", alert_received=alert)))
+    assert client in ours.hints[0]
+    assert ours.hints[-1] == "or give another one with --cert and --key"
+    assert server in theirs.hints[0]
+
+
+@pytest.mark.parametrize(
     ("alert", "option"), [("unrecognized_name", "--no-sni"), ("no_application_protocol", "--no-alpn")]
 )
 def test_alert_about_an_extension_names_the_option(alert: str, option: str) -> None:

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from dicomtls.diagnosis import Diagnosis, diagnose
-from dicomtls.diagnosis.causes import cause_of
+from dicomtls.diagnosis.causes import _CAUSES, cause_of
 from dicomtls.errors import By, ExitStatus, HandshakeError, HandshakeFacts
 from tests.support.chains import Issued, issue
 from tests.support.handshakes import TLS_CODES, client_settings, server_settings, shake_hands
@@ -394,6 +394,11 @@ def test_unusual_refusal_shows_openssls_words() -> None:
 def test_small_diffie_hellman_key_is_not_blamed_on_the_certificate() -> None:
     """OpenSSL's reason for it comes without a verify code."""
     assert "Diffie-Hellman" in diagnose(HandshakeError("x", HandshakeFacts(reason="DH_KEY_TOO_SMALL"))).message
+
+
+def test_table_has_the_codes_of_the_contract_and_no_other() -> None:
+    """`TLS_CODES` is what the tests go through: a code that is not there would escape them."""
+    assert set(_CAUSES) == TLS_CODES
 
 
 def test_every_hint_is_written_as_messages_are() -> None:

@@ -52,6 +52,7 @@ def test_names_are_those_that_count() -> None:
     assert names(facts()) == "no name at all, only the subject (unknown)"
     many = names(facts(issue("many", hosts=[f"h{number}" for number in range(20)])))
     assert many.count(",") == 9
+    assert many.endswith("h9 and 10 more")
 
 
 def test_name_to_give_is_one_that_can_be_asked_for() -> None:
@@ -66,6 +67,25 @@ def test_name_to_give_is_one_that_can_be_asked_for() -> None:
     for wanted, expected in (("192.0.2.9", True), ("192.0.2.8", False), ("pacs.example", False), (None, False)):
         asked = HandshakeFacts(reference_name=wanted, chain_der=(leaf_with_odd_names.der,))
         assert has_address_as_name(asked) is expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pacs --insecure", "--insecure", "$(reboot)", "a;reboot", "a|b", "a`b`", "a\nb", "a'b", 'a"b', "x" * 254, "a&b"],
+)
+def test_name_that_a_shell_would_take_for_more_is_not_given(name: str) -> None:
+    """A stranger's certificate could put it into a command line of ours; the next name is given instead."""
+    for others, expected in (((), None), (("pacs_1.example",), "pacs_1.example")):
+        every = x509.SubjectAlternativeName([x509.DNSName(one) for one in (name, *others)])
+        assert server_name_to_give(facts(issue("odd", hosts=(), extensions=[(every, False)]))) == expected
+
+
+@pytest.mark.parametrize("octets", [b"", b"abc", bytes(5)])
+def test_address_that_is_none_is_not_given(octets: bytes) -> None:
+    """Four bytes or sixteen make one."""
+    entry = b"\x87" + bytes([len(octets)]) + octets
+    broken = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), b"\x30" + bytes([len(entry)]) + entry)
+    assert server_name_to_give(facts(issue("odd", hosts=(), extensions=[(broken, False)]))) is None
 
 
 def test_leaf_is_asked_whether_its_role_is_permitted() -> None:

@@ -70,3 +70,17 @@ def test_files_that_are_named_are_there() -> None:
     assert len(named) > 5
     for name in named:
         assert list((REPOSITORY / "dicomtls").rglob(name)), name
+
+
+# How a test file is called, not one that is there.
+EXAMPLES_OF_NAMES = {"dicomtls/a/b.py", "tests/test_a_b.py", "tests/test_cli_NAME.py"}
+
+
+def test_files_that_contributors_are_sent_to_are_there() -> None:
+    """Files by their path from the top or from the package, or by their name alone; folders too."""
+    named = set(re.findall(r"`([\w./*]+(?:\.py|\.md|\.txt|/))`", (REPOSITORY / "CONTRIBUTING.md").read_text()))
+    assert named > EXAMPLES_OF_NAMES
+    assert len(named) > 20
+    for name in named - EXAMPLES_OF_NAMES:
+        folders = (REPOSITORY, REPOSITORY / "dicomtls", REPOSITORY / "dicomtls" / "diagnosis")
+        assert any(found for folder in folders for found in folder.glob(name.rstrip("/"))), name

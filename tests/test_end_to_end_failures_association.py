@@ -11,9 +11,6 @@ from tests.support.failing import Orthanc, Pynetdicom, Storescp, TLSRaw
 from tests.support.following import NOBODY, OURS, Bench, Failure, assert_hint_works
 from tests.support.peers import receive_until_end
 
-# Peers that keep us waiting: seconds for each, which `.ci/run` takes.
-pytestmark = pytest.mark.slow
-
 VERIFICATION = "1.2.840.10008.1.1"
 CALLING = "give a title that the peer knows with --calling-aet"
 CALLED = "give its own title with --called-aet"

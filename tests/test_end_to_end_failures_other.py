@@ -24,9 +24,6 @@ from tests.support.following import NOBODY, OURS, Bench, Failure, Reachable, ass
 from tests.support.peers import LOOPBACK, receive_until_end, reserved_port
 from tests.support.proxies import Proxy
 
-# Peers that keep us waiting: seconds for each, which `.ci/run` takes.
-pytestmark = pytest.mark.slow
-
 IN_CLEAR = "connect in clear with --no-tls, in place of the other TLS options"
 TLS_PORT = "ask for the peer's TLS port"
 PLAIN = "peer-speaks-plain-dicom"

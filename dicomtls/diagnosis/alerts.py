@@ -46,7 +46,7 @@ _SEE_THE_LOG: Final = "the peer's log says more about this alert"
 
 
 def alert_message(alert: str, facts: HandshakeFacts) -> str:
-    """What happened, for an alert that has no error code of its own."""
+    """What happened, for an alert that has no error code of its own; `alert` is spelled as in RFC 8446 section 6."""
     who = "peer" if facts.role == "client" else "client"
     if facts.role == "server" and alert in CERTIFICATE_ALERTS and alert != "handshake_failure":
         return f"the client refused our certificate with the alert {alert}: {CERTIFICATE_ALERTS[alert]}"
@@ -55,7 +55,7 @@ def alert_message(alert: str, facts: HandshakeFacts) -> str:
 
 
 def alert_hints(alert: str, facts: HandshakeFacts) -> tuple[str, ...]:
-    """What to do about it."""
+    """What to do about an alert that has no error code of its own."""
     if facts.role == "server":
         if alert in CERTIFICATE_ALERTS:
             return _OURS_REFUSED.get(alert, _GIVE_THEM_OUR_CA)
@@ -63,6 +63,19 @@ def alert_hints(alert: str, facts: HandshakeFacts) -> tuple[str, ...]:
     return (*_HINTS.get(alert, ()), _SEE_THE_LOG)
 
 
+def own_certificate_hint(alert: str | None) -> str:
+    """What to do about the certificate of a client that a server refused with this alert; None: without one."""
+    return _CLIENTS_REFUSED.get(
+        alert or "", "the peer must be given the authority that issued our certificate, or that certificate itself"
+    )
+
+
+_CLIENTS_REFUSED: Final = {
+    "certificate_expired": "renew our certificate: dicomtls certgen renew; if it is valid, check the peer's clock",
+    "certificate_revoked": "our certificate must be issued anew: dicomtls certgen issue",
+    "unsupported_certificate": "our certificate must be one for a client: dicomtls certgen issue --purpose both",
+    "access_denied": "the peer knows our certificate, and must be set to let it in",
+}
 _GIVE_THEM_OUR_CA: Final = (
     "the client must be given the certificate of the authority that issued ours as a trust anchor",
     "or, where ours is self-signed, that certificate itself",
@@ -75,6 +88,7 @@ _OURS_REFUSED: Final = {
         "the name that the client calls us by must be in our certificate: dicomtls certgen issue --host NAME",
         "check the clock of the client, and our chain: dicomtls inspect-cert",
     ),
+    "access_denied": ("the client knows our certificate, and must be set to trust it",),
     "certificate_unknown": (
         *_GIVE_THEM_OUR_CA,
         "Java clients send this alert for every fault: see the client's log",

@@ -4,18 +4,18 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from dicomtls.certificates.distinguished import distinguished_name
-from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS, alert_hints, alert_message
-from dicomtls.diagnosis.handshake import alert_of_reason
+from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS, alert_hints, alert_message, own_certificate_hint
+from dicomtls.diagnosis.handshake import CRL_SIGNATURE_FAILURE, alert_of_reason
 from dicomtls.diagnosis.negotiation import (
     by_role,
     closed_hints,
     hints_by_role,
     no_shared_cipher,
     no_shared_protocol,
-    older_devices,
     plain_dicom,
     plain_dicom_hints,
     suite_hints,
+    version_hints,
     went_away,
 )
 from dicomtls.diagnosis.peer_certificate import (
@@ -129,13 +129,13 @@ def _wrong_purpose(facts: HandshakeFacts) -> str:
 
 
 def _bad_signature(facts: HandshakeFacts) -> str:
-    if facts.verify_code == _CRL_SIGNATURE:
+    if facts.verify_code == CRL_SIGNATURE_FAILURE:
         return "the revocation list given with --crl is not signed by the authority whose name it bears"
     return f"the {_whose(facts)} certificate or one of its issuers bears a signature that is not right"
 
 
 def _bad_signature_hints(facts: HandshakeFacts) -> tuple[str, ...]:
-    if facts.verify_code == _CRL_SIGNATURE:
+    if facts.verify_code == CRL_SIGNATURE_FAILURE:
         from dicomtls.certificates.checks import CRL_FORGED_HINTS
 
         return CRL_FORGED_HINTS
@@ -145,17 +145,18 @@ def _bad_signature_hints(facts: HandshakeFacts) -> tuple[str, ...]:
     )
 
 
-_CRL_SIGNATURE: Final = 8  # X509_V_ERR_CRL_SIGNATURE_FAILURE
-
-
 def _weak_key(facts: HandshakeFacts) -> str:
     if facts.reason == "DH_KEY_TOO_SMALL":
         return "the peer's Diffie-Hellman key is too small"
     return f"the {_whose(facts)} certificate or one of its issuers has a key that is too small"
 
 
+def _alert(facts: HandshakeFacts) -> str | None:
+    return facts.alert_received or alert_of_reason(facts.reason)
+
+
 def _refused_certificate(facts: HandshakeFacts) -> str:
-    alert = facts.alert_received or alert_of_reason(facts.reason) or "no alert"
+    alert = _alert(facts) or "no alert"
     meaning = CERTIFICATE_ALERTS.get(alert, "")
     return f"the peer refused our client certificate with the alert {alert}" + (f": {meaning}" if meaning else "")
 
@@ -169,7 +170,7 @@ def _certificate_hints(facts: HandshakeFacts) -> tuple[str, ...]:
     if facts.client_certificate == "sent":
         return (
             *whom,
-            "the peer must be given the authority that issued our certificate, or that certificate itself",
+            own_certificate_hint(_alert(facts)),
             "or give another one with --cert and --key",
         )
     return *whom, "give a certificate that the peer trusts with --cert and --key"
@@ -251,7 +252,7 @@ _CAUSES: Final[dict[str, Cause]] = {
         went_away("reset"),
         closed_hints,
     ),
-    "no-shared-protocol": Cause(By.PEER, no_shared_protocol, older_devices),
+    "no-shared-protocol": Cause(By.PEER, no_shared_protocol, version_hints),
     "no-shared-cipher": Cause(By.PEER, no_shared_cipher, suite_hints),
     "unsafe-renegotiation": Cause(
         By.US,

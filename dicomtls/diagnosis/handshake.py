@@ -15,7 +15,7 @@ from dicomtls.errors import By, HandshakeFacts
 
 
 def classify(facts: HandshakeFacts) -> str:
-    """The error code for the facts of a handshake that failed."""
+    """The error code for the facts of a handshake that failed; `tls-error` where they stand for none."""
     if facts.first_bytes:
         return foreign_code(facts.first_bytes)
     if facts.timed_out:
@@ -31,11 +31,14 @@ def classify(facts: HandshakeFacts) -> str:
 _CLOSED: Final = {"eof": "peer-closed", "reset": "connection-reset"}
 
 
-# X509_V_ERR_… of OpenSSL, which have not changed since 1.0.2.
+CRL_SIGNATURE_FAILURE: Final = 8
+"""OpenSSL's X509_V_ERR_CRL_SIGNATURE_FAILURE: it is the revocation list that is not signed as it should be."""
+
+# X509_V_ERR_… of OpenSSL; of these only "invalid CA" has changed its number: 24 up to 1.1.1, 79 from 3.0 on.
 _VERIFY_CODES: Final = {
     3: "crl-missing",
     7: "bad-signature",
-    8: "bad-signature",  # the revocation list's
+    CRL_SIGNATURE_FAILURE: "bad-signature",
     9: "not-yet-valid",
     10: "expired",
     11: "crl-expired",

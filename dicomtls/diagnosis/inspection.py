@@ -12,13 +12,13 @@ from typing import Final
 
 from dicomtls.certificates.authorities import authority_flaws
 from dicomtls.certificates.chain import Arrangement, arrange
-from dicomtls.certificates.checks import CRL_FORGED_HINTS, flaws, name_of, remarks, time_flaws
+from dicomtls.certificates.checks import flaws, name_of, remarks, time_flaws
 from dicomtls.certificates.culprits import constraining, with_unknown_critical_extension, wrongly_signed
 from dicomtls.certificates.describe import CertificateDescription, permits_client, permits_server
 from dicomtls.certificates.fields import CertificateFields
 from dicomtls.certificates.findings import Finding, Severity
 from dicomtls.diagnosis.causes import cause_of
-from dicomtls.diagnosis.handshake import classify
+from dicomtls.diagnosis.handshake import CRL_SIGNATURE_FAILURE, classify
 from dicomtls.errors import HandshakeFacts
 from dicomtls.profiles import find_profile
 from dicomtls.tls.negotiated import PeerCertificate
@@ -31,8 +31,9 @@ class Expectation:
     """What a chain is held against; what is None, or empty, is not checked, and a finding says so.
 
     `settings` has trust anchors, CRLs and profile. Without anchors the topmost certificate that is there is taken for
-    good, so everything below it is still checked. `key_digests` are `spki_sha256` of the keys of which one must be the
-    leaf's; `minimum_days` is what must be left of every certificate that counts.
+    good, so everything below it is still checked. `host` is the name or address of the server whose leaf it is,
+    `purpose` "server" or "client". `key_digests` are `spki_sha256` of the keys of which one must be the leaf's;
+    `minimum_days` is what must be left of every certificate that counts.
     """
 
     settings: TLSSettings = field(default_factory=TLSSettings)
@@ -68,14 +69,13 @@ def inspect_certificates(
     expectation: Expectation,
     *,
     leaf: int | None = None,
-    now: datetime | None = None,
 ) -> Inspection:
-    """Collect every finding about certificates in the order in which they were presented.
+    """Collect every finding about certificates, one at least, in the order in which they were presented.
 
     `leaf` is the place of the leaf where it is known. Raises `CredentialError` and `UsageError` where the trust
     anchors, the CRLs or the profile cannot be had.
     """
-    moment = now or datetime.now(UTC)
+    moment = datetime.now(UTC)
     keyed = [place for place, one in enumerate(certificates) if one.spki_sha256 in expectation.key_digests]
     arrangement = arrange(certificates, leaf=leaf if leaf is not None or not keyed else keyed[0])
     found: list[Finding] = []
@@ -130,10 +130,8 @@ _LEAVE: Final = {
     "crl-expired": Leave.REVOCATION,
     "unknown-critical-extension": Leave.CRITICAL_EXTENSIONS,
 }
-# X509_V_ERR_CRL_SIGNATURE_FAILURE; _SUBTREE_MINMAX, _UNSUPPORTED_CONSTRAINT_TYPE and _SYNTAX.
-_CRL_SIGNATURE: Final = 8
+# X509_V_ERR_SUBTREE_MINMAX, _UNSUPPORTED_CONSTRAINT_TYPE and _UNSUPPORTED_CONSTRAINT_SYNTAX.
 _CONSTRAINT_NOT_KNOWN: Final = frozenset({49, 51, 52})
-_CRL_FORGED: Final = "the revocation list given with --crl is not signed by the authority whose name it bears"
 _NAMESAKE: Final = (
     "an authority of that name is among the trust anchors, with another key: it has a new one by now, or is another's"
 )
@@ -174,7 +172,7 @@ _HINTS: Final = {
 
 def _leave(code: str, facts: HandshakeFacts) -> Leave:
     """What to leave out to see behind this fault; nothing where that cannot be."""
-    return Leave.REVOCATION if facts.verify_code == _CRL_SIGNATURE else _LEAVE.get(code, Leave.NOTHING)
+    return Leave.REVOCATION if facts.verify_code == CRL_SIGNATURE_FAILURE else _LEAVE.get(code, Leave.NOTHING)
 
 
 class _Verifier:
@@ -259,15 +257,15 @@ class _Verifier:
 
     def _finding(self, code: str, facts: HandshakeFacts) -> Finding:
         """What OpenSSL said, about the first certificate that has this fault by our own eyes."""
-        if facts.verify_code == _CRL_SIGNATURE:
-            return Finding(code, Severity.ERROR, _CRL_FORGED, None, CRL_FORGED_HINTS)
+        cause = cause_of(code)
+        if facts.verify_code == CRL_SIGNATURE_FAILURE:
+            return Finding(code, Severity.ERROR, cause.message(facts), None, cause.hints(facts))
         if facts.reason == "EXCESSIVE_MESSAGE_SIZE":
             return Finding(code, Severity.ERROR, _TOO_LONG, None, _TOO_LONG_HINTS)
         flaw = next((flaw for flaw in self._flaws(self._role) if flaw.code == code), None)
         if flaw is not None:
             return flaw
         place = self._culprit(code, facts)
-        cause = cause_of(code)
         message = re.sub(r"\b(peer|client)'s (?=certificate)", "", cause.message(facts))
         if code == "bad-signature":
             message = f"{name_of(self._certificates[place or 0], place or 0, self._path)} {_WRONGLY_SIGNED}"

@@ -50,7 +50,7 @@ def no_shared_protocol(facts: HandshakeFacts) -> str:
     return "the peer takes none of the TLS versions that we offer" + (f": {offered}" if offered else "")
 
 
-def older_devices(facts: HandshakeFacts) -> tuple[str, ...]:
+def version_hints(facts: HandshakeFacts) -> tuple[str, ...]:
     """What to do where the versions differ."""
     if facts.role == "server":
         return _newer_client(facts)

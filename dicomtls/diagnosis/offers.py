@@ -1,7 +1,7 @@
 """What was offered in a handshake that failed, in words."""
 
 from dicomtls.errors import HandshakeFacts
-from dicomtls.tls.hello import ClientHello, version_names
+from dicomtls.tls.hello import ClientHello, version_name, version_names
 from dicomtls.tls.suites import is_tls13_suite, suite_name, suite_names
 
 
@@ -32,12 +32,12 @@ def suites_offered(facts: HandshakeFacts) -> str:
 
 
 def offer_evidence(facts: HandshakeFacts) -> dict[str, object]:
-    """What `--json` says of the offer."""
+    """What `--json` says of the offer, newest version first; empty where it is not known."""
     hello = offer(facts)
     if hello is None:
         return {}
     return {
-        "offered_versions": version_names(hello.offered_versions).replace(" and ", ", ").split(", "),
+        "offered_versions": [version_name(version) for version in hello.offered_versions],
         "offered_ciphers": [suite_name(suite) for suite in hello.suites],
         "server_name_sent": hello.server_name,
         "alpn_offered": list(hello.alpn),

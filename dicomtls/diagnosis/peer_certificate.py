@@ -1,12 +1,13 @@
 """The certificate in the facts of a failed handshake, read only when there is something to explain."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from itertools import chain
 from typing import Final
 
 from dicomtls.errors import HandshakeFacts, LocalError
+from dicomtls.tls.negotiated import is_ip_address
 
 
 def describe_or_none(der: bytes) -> dict[str, object] | None:
@@ -26,12 +27,12 @@ def leaf(facts: HandshakeFacts) -> dict[str, object]:
 
 def first_expired(facts: HandshakeFacts) -> dict[str, object] | None:
     """The description of the first certificate of the chain that has expired; None where none of those sent has."""
-    return _first_in_time(facts, lambda certificate, now: str(certificate["not_after"]) < now)
+    return _first_in_time(facts, lambda certificate, now: str(certificate["not_after"] or now) < now)
 
 
 def first_not_yet_valid(facts: HandshakeFacts) -> dict[str, object] | None:
     """The description of the first certificate of the chain that is not valid yet; None where all those sent are."""
-    return _first_in_time(facts, lambda certificate, now: str(certificate["not_before"] or "") > now)
+    return _first_in_time(facts, lambda certificate, now: str(certificate["not_before"] or now) > now)
 
 
 def _first_in_time(
@@ -85,29 +86,41 @@ def issuer_key_identifier(facts: HandshakeFacts) -> str | None:
 
 
 def names(facts: HandshakeFacts) -> str:
-    """The names that the certificate has, for a message; an address among the DNS names is said to be there."""
+    """The names that the certificate has, for a message: the first ten, and how many more there are.
+
+    An address among the DNS names is said to be there.
+    """
     certificate = leaf(facts)
     dns_names, addresses = (map(str, strings(certificate.get(key))) for key in ("dns_names", "ip_addresses"))
-    found = [*(f"the DNS name {name}" if _is_address(name) else name for name in dns_names), *addresses]
-    return (
-        ", ".join(found[:_SHOWN])
-        if found
-        else f"no name at all, only the subject {certificate.get('subject', '(unknown)')}"
-    )
+    found = [*(f"the DNS name {name}" if is_ip_address(name) else name for name in dns_names), *addresses]
+    if not found:
+        return f"no name at all, only the subject {certificate.get('subject', '(unknown)')}"
+    more = len(found) - _SHOWN
+    return ", ".join(found[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+_SHOWN: Final = 10
 
 
 def server_name_to_give(facts: HandshakeFacts) -> str | None:
-    """The first of those names that could be asked for: no wildcard, and no address that stands as a DNS name."""
+    """The first of those names that could be asked for: no wildcard, and no address that stands as a DNS name.
+
+    A hint shows it as a part of a command line, so it is no text that would mean something else to a shell, or to us.
+    """
     certificate = leaf(facts)
     dns_names, addresses = (map(str, strings(certificate.get(key))) for key in ("dns_names", "ip_addresses"))
-    usable = (name for name in dns_names if "*" not in name and not _is_address(name))
-    return next(chain(usable, addresses), None)
+    usable = (name for name in dns_names if _HOST_NAME.fullmatch(name) and not is_ip_address(name))
+    return next(chain(usable, filter(is_ip_address, addresses)), None)
+
+
+# Letters, digits, hyphens and what Windows machines have, 253 at most (RFC 1035 section 2.3.4); no option.
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 
 
 def has_address_as_name(facts: HandshakeFacts) -> bool:
     """Whether the address that was asked for stands among the DNS names, where nobody looks for it (RFC 9525)."""
     wanted = facts.reference_name or ""
-    return _is_address(wanted) and wanted in strings(leaf(facts).get("dns_names"))
+    return is_ip_address(wanted) and wanted in strings(leaf(facts).get("dns_names"))
 
 
 def leaf_permits_role(facts: HandshakeFacts) -> bool:
@@ -122,17 +135,6 @@ def leaf_permits_role(facts: HandshakeFacts) -> bool:
         return False
 
 
-def _is_address(name: str) -> bool:
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def strings(value: object) -> list[object]:
     """A list out of a description, or an empty one."""
     return value if isinstance(value, list) else []
-
-
-_SHOWN = 10
