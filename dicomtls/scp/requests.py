@@ -87,5 +87,6 @@ def level_of(identifier: Mapping[int, Element], model: Model) -> Level:
     name = element.values[0] if element is not None and element.values else None
     level = next((level for level in LEVELS[model] if level == name), None)
     if level is None:
-        raise Refused(IDENTIFIER_MISMATCH, f"no query/retrieve level of the {model} model: {str(name)[:20]!r}")
+        what = repr(str(name)[:20]) if name is not None else "it is missing"
+        raise Refused(IDENTIFIER_MISMATCH, f"no query/retrieve level of the {model} model: {what}")
     return level
