@@ -1,5 +1,6 @@
 """What a peer asks on an association: its requests one after the other, their identifiers, and what it cancels."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -30,14 +31,21 @@ class Requests:
     def __init__(self, association: Association) -> None:
         self._association = association
         self._waiting: Message | None = None
+        self._put_back: deque[Message] = deque()
         self._is_released = False
 
     def next(self, timeout: float) -> Message | None:
         """The next message, waited for `timeout` seconds; None when the peer has released the association."""
         if self._is_released:
             return None
+        if self._put_back:
+            return self._put_back.popleft()
         message, self._waiting = self._waiting, None
         return message or self._association.receive(timeout)
+
+    def put_back(self, message: Message) -> None:
+        """Let a message without a dataset, or with one that nobody needs, be the next: it came amid something else."""
+        self._put_back.append(message)
 
     def is_cancelled(self, request: Message) -> bool:
         """Whether the peer wants no more responses to a request; to be asked between two of them.
