@@ -11,9 +11,9 @@ import pytest
 
 from dicomtls.association import pdu
 from dicomtls.association.association import Association
-from dicomtls.association.dimse import Command, CommandField
+from dicomtls.association.dimse import Command, CommandField, encode_command
 from dicomtls.association.negotiation import ContextProposal
-from dicomtls.association.outbox import FileShrank, Outbox
+from dicomtls.association.outbox import FileShrank, Outbox, pack
 from dicomtls.association.query import Level, Model
 from dicomtls.dataset import IMPLICIT_VR_LE, tags
 from dicomtls.dataset.identifier import Element
@@ -316,6 +316,25 @@ def test_move_is_cancelled_between_instances(tmp_path: Path) -> None:
     assert response.status == 0xFE00
     assert (response.number_of_remaining_suboperations or 0) + len(receiver.received) == 10
     assert response.number_of_completed_suboperations == len(receiver.received)
+
+
+def test_what_was_never_sent_has_not_failed_after_a_cancel(tmp_path: Path) -> None:
+    """The cancel came while nobody listened: it is heard before the first instance is given up."""
+    made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
+    with acceptor(lambda _association: None) as gone:
+        nowhere = destination_at(gone.peer)
+    with our_archive(tmp_path / "archive", paths_of(made), destinations=[nowhere]) as archive:
+        requestor = archive.requestor()
+        association = requestor.associate(requestor.attempt(), [MOVE_PROPOSAL])
+        cancel = Command(command_field=CommandField.C_CANCEL_RQ, message_id_being_responded_to=1)
+        send_request(
+            association, MOVE, study_of(made), after=pack(1, encode_command(cancel), is_command=True, fragment=4096)
+        )
+        while (response := response_of(association)).status == 0xFF00:
+            pass
+        association.release()
+    assert response.status == 0xFE00
+    assert (response.number_of_remaining_suboperations, response.number_of_failed_suboperations) == (3, 0)
 
 
 def test_requestor_that_goes_away_ends_the_move(tmp_path: Path) -> None:

@@ -222,21 +222,25 @@ class _Transfer:
 
     def sending(self, octets: int) -> None:  # noqa: ARG002 -- what an observer is told
         """A large instance takes its time; the requestor is not to think that we are gone."""
-        self._attend()
+        self._speak(self._operation.listen)
+        self._speak(self._tell)
 
     def done(self, instance: Instance, report: InstanceReport | None) -> None:
-        """One sub-operation less."""
+        """One sub-operation less; what was never sent has not failed where the requestor has cancelled before that."""
+        self._speak(self._operation.listen)
         self._operation.count(instance, report)
-        self._attend()
+        self._speak(self._tell)
 
-    def _attend(self) -> None:
+    def _tell(self) -> None:
+        if self._operation.is_pending_due:
+            self._operation.tell()
+
+    def _speak(self, act: Callable[[], None]) -> None:
         """What ends the requestor's association ends the transfer too, but not by breaking the other association."""
         if self.broken is not None:
             return
         try:
-            self._operation.listen()
-            if self._operation.is_pending_due:
-                self._operation.tell()
+            act()
         except DicomTLSError as error:
             self.broken = error
         if self.broken is not None or self._operation.is_cancelled:
