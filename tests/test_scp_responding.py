@@ -8,9 +8,8 @@ from dicomtls.association.association import AssociationParameters, Message
 from dicomtls.association.dimse import Command, decode_command
 from dicomtls.association.negotiation import AcceptedContext
 from dicomtls.association.pdu import HEADER_LENGTH, iterate_fragments, parse_header
-from dicomtls.dataset import EXPLICIT_VR_LE
+from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from dicomtls.dataset.identifier import Element, decode
-from dicomtls.errors import DataError
 from dicomtls.scp import responding as responding_module
 from dicomtls.scp.responding import Responder
 from tests.support.keeping import PATIENT_NAME, keys
@@ -40,7 +39,7 @@ def responder(written: Written, names: tuple[str, ...] = ()) -> Responder:
     return Responder(written, Message(find_request(3), CONTEXT), names)  # type: ignore[arg-type]  # a stand-in
 
 
-def messages(data: bytes) -> list[tuple[Command, dict[int, Element]]]:
+def messages(data: bytes, syntax: str = EXPLICIT_VR_LE) -> list[tuple[Command, dict[int, Element]]]:
     """The responses in what was written."""
     found: list[Any] = []
     parts = {True: b"", False: b""}
@@ -51,7 +50,7 @@ def messages(data: bytes) -> list[tuple[Command, dict[int, Element]]]:
         for _, is_command, is_last, fragment in iterate_fragments(body):
             parts[is_command] += bytes(fragment)
             if is_last and not is_command:
-                found.append((decode_command(parts[True]), decode(parts[False], EXPLICIT_VR_LE)))
+                found.append((decode_command(parts[True]), decode(parts[False], syntax)))
                 parts = {True: b"", False: b""}
         position += HEADER_LENGTH + length
     return found
@@ -110,9 +109,25 @@ def test_text_is_in_a_set_that_has_it(text: str, names: tuple[str, ...], declare
     assert match.get(0x00080005, Element("CS")).values == declared
 
 
-def test_what_nothing_can_encode_is_an_error() -> None:
-    """And nothing of it is sent."""
+@pytest.mark.parametrize("syntax", [EXPLICIT_VR_LE, IMPLICIT_VR_LE])
+def test_what_nothing_can_encode_keeps_nobody_from_an_answer(syntax: str) -> None:
+    """An escape in text whose set does not declare it, letters where there are none, numbers that are none."""
     written = Written()
-    with pytest.raises(DataError):
-        responder(written).pending(PENDING, {PATIENT_NAME: Element("UI", ("ü",))})
-    assert written.writes == []
+    odd = {
+        PATIENT_NAME: Element("PN", ("M\xfcller\x1b$B;3", "Yama\ud800da")),
+        0x0020000D: Element("UI", ("1.2.\xfc",)),
+        0x00280010: Element("US", (b"abc",)),
+        0x00081190: Element("UR", ("http://h",)),
+        0x00081140: Element("SQ", ({PATIENT_NAME: Element("PN", ("\xdf\x1b",)), 0x00280010: Element("US", (7,))},)),
+    }
+    message = Message(find_request(3), CONTEXT._replace(transfer_syntax=syntax))
+    Responder(written, message).pending(PENDING, odd)  # type: ignore[arg-type]  # a stand-in
+    [(_, match)] = messages(written.writes[0], syntax)
+    assert {tag: element.values for tag, element in match.items()} == {
+        0x00080005: ("ISO_IR 192",),
+        PATIENT_NAME: ("M\xfcller?$B;3", "Yama?da"),
+        0x0020000D: ("1.2.?",),
+        0x00280010: (),
+        0x00081190: ("http://h",),
+        0x00081140: ({PATIENT_NAME: Element("PN", ("\xdf?",)), 0x00280010: Element("US", (7,))},),
+    }

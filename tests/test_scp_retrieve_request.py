@@ -86,7 +86,7 @@ def test_levels_above_may_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("dataset", "status", "said"),
     [
-        (identifier(None), 0xA900, "no query/retrieve level"),
+        (identifier(None), 0xA900, "no query/retrieve level of the study-root model: it is missing"),
         (identifier("PATIENT"), 0xA900, "'PATIENT'"),
         (identifier("NONSENSE"), 0xA900, "'NONSENSE'"),
         (identifier(keys={}), 0xA900, "unique key of the level STUDY has no value"),

@@ -3,7 +3,7 @@
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pydicom
@@ -11,11 +11,11 @@ import pytest
 
 from dicomtls.association import pdu
 from dicomtls.association.association import Association
-from dicomtls.association.dimse import Command, CommandField
+from dicomtls.association.dimse import Command, CommandField, encode_command
 from dicomtls.association.negotiation import ContextProposal
-from dicomtls.association.outbox import FileShrank, Outbox
-from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES, Level, Model
-from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE, tags
+from dicomtls.association.outbox import FileShrank, Outbox, pack
+from dicomtls.association.query import Level, Model
+from dicomtls.dataset import IMPLICIT_VR_LE, tags
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import AssociationAborted, Interrupted
 from dicomtls.peer import Peer
@@ -25,7 +25,17 @@ from dicomtls.scp.index import KeptInstance, Query
 from dicomtls.scp.services import Services
 from dicomtls.scp.storage import FolderStorage
 from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get, move
-from tests.support.archives import Archive, destination_at, our_archive, paths_of
+from tests.support.archives import (
+    GET,
+    GET_PROPOSALS,
+    MOVE,
+    MOVE_PROPOSAL,
+    Archive,
+    destination_at,
+    moving,
+    our_archive,
+    paths_of,
+)
 from tests.support.instances import Instance, make_instances
 from tests.support.kept import dataset_of
 from tests.support.pki import PKI
@@ -33,7 +43,6 @@ from tests.support.receivers import Receiver, receiving
 from tests.support.retrieving import STUDY, send_request, study_of
 from tests.support.servers import (
     CT,
-    RunningServer,
     acceptor,
     client_tls,
     context_of,
@@ -43,13 +52,6 @@ from tests.support.servers import (
     server_tls,
     stored_files,
 )
-
-GET, MOVE = GET_SOP_CLASSES[Model.STUDY_ROOT], MOVE_SOP_CLASSES[Model.STUDY_ROOT]
-MOVE_PROPOSAL = ContextProposal(MOVE, (IMPLICIT_VR_LE,))
-GET_PROPOSALS = [
-    ContextProposal(GET, (IMPLICIT_VR_LE,)),
-    ContextProposal(CT, (EXPLICIT_VR_LE,), scu_role=False, scp_role=True),
-]
 
 
 def get_into(archive: Archive, request: RetrieveRequest, directory: Path, **options: object) -> RetrieveResult:
@@ -160,59 +162,6 @@ def test_index_that_fails_is_told(tmp_path: Path) -> None:
     assert (result.status, result.comment) == (0xA701, None)
 
 
-def test_request_in_the_middle_of_a_get_is_told_to_wait(tmp_path: Path) -> None:
-    """A peer with an asynchronous window may send one; it is answered between two instances, and the C-GET goes on."""
-    made = make_instances(tmp_path / "made", 3, pixel_bytes=3_000_000)
-    with our_archive(tmp_path / "archive", paths_of(made)) as archive:
-        requestor = archive.requestor()
-        association = requestor.associate(requestor.attempt(), GET_PROPOSALS, max_operations=8)
-        send_request(association, GET, study_of(made))
-        echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=GET)
-        association.send(context_of(association, GET), echo)
-        statuses = serve_stores(association)
-        association.release()
-    assert (CommandField.C_ECHO_RSP, 0x0213) in statuses
-    assert (CommandField.C_GET_RSP, 0x0000) in statuses
-
-
-def send_echoes(association: Association, count: int) -> None:
-    """So many requests, whatever comes."""
-    echo = Command(command_field=CommandField.C_ECHO_RQ, message_id=2, affected_sop_class_uid=GET)
-    for _ in range(count):
-        association.send(context_of(association, GET), echo)
-
-
-def test_requestor_that_asks_on_and_on_in_the_middle_is_aborted(tmp_path: Path) -> None:
-    """What it sends in place of a response would be kept until it is answered, and that is never."""
-    made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
-    with our_archive(tmp_path / "archive", paths_of(made)) as archive:
-        requestor = archive.requestor()
-        association = requestor.associate(requestor.attempt(), GET_PROPOSALS)
-        send_request(association, GET, study_of(made))
-        with pytest.raises(AssociationAborted):
-            send_echoes(association, 100_000)
-        archive.wait(lambda: bool(archive.ends))
-    assert archive.ends[0].message == "the peer sent more than 1000 requests in the middle of a retrieval"
-
-
-def serve_stores(association: Association) -> list[tuple[CommandField, int | None]]:
-    """Answer C-STORE requests with success until the final response; all responses that came."""
-    heard: list[tuple[CommandField, int | None]] = []
-    while True:
-        message = association.receive()
-        assert message is not None
-        command = message.command
-        if command.command_field is CommandField.C_STORE_RQ:
-            answer = Command(
-                command_field=CommandField.C_STORE_RSP, message_id_being_responded_to=command.message_id, status=0
-            )
-            association.send(message.context.context_id, answer)
-            continue
-        heard.append((command.command_field, command.status))
-        if command.command_field is CommandField.C_GET_RSP and command.status != 0xFF00:
-            return heard
-
-
 @pytest.mark.parametrize("how", ["release", "abort", "nonsense"])
 def test_requestor_that_goes_away_ends_the_get(tmp_path: Path, how: str) -> None:
     """With the association, and nothing else of the server."""
@@ -261,26 +210,6 @@ def test_file_that_shrinks_while_it_is_sent_ends_the_association(
 
 
 # C-MOVE
-
-
-@contextmanager
-def moving(
-    tmp_path: Path, made: Sequence[Instance], pki: PKI | None = None, **settings: object
-) -> Iterator[tuple[Archive, RunningServer]]:
-    """An archive that has these, and a server of ours as its destination DEST; over TLS with a PKI."""
-    served = server_tls(pki) if pki else None
-    with our_server(tmp_path / "there", served) as there:
-        where = destination_at(there, in_clear=pki is None)
-        tls = client_tls(pki) if pki else None
-        with our_archive(
-            tmp_path / "archive",
-            paths_of(made),
-            served,
-            destinations=[where],
-            destination_tls=tls,
-            **settings,  # type: ignore[arg-type]  # those of the archive
-        ) as archive:
-            yield archive, there
 
 
 def test_move_goes_over_tls_with_our_certificate(pki: PKI, tmp_path: Path) -> None:
@@ -387,6 +316,25 @@ def test_move_is_cancelled_between_instances(tmp_path: Path) -> None:
     assert response.status == 0xFE00
     assert (response.number_of_remaining_suboperations or 0) + len(receiver.received) == 10
     assert response.number_of_completed_suboperations == len(receiver.received)
+
+
+def test_what_was_never_sent_has_not_failed_after_a_cancel(tmp_path: Path) -> None:
+    """The cancel came while nobody listened: it is heard before the first instance is given up."""
+    made = make_instances(tmp_path / "made", 3, pixel_bytes=1024)
+    with acceptor(lambda _association: None) as gone:
+        nowhere = destination_at(gone.peer)
+    with our_archive(tmp_path / "archive", paths_of(made), destinations=[nowhere]) as archive:
+        requestor = archive.requestor()
+        association = requestor.associate(requestor.attempt(), [MOVE_PROPOSAL])
+        cancel = Command(command_field=CommandField.C_CANCEL_RQ, message_id_being_responded_to=1)
+        send_request(
+            association, MOVE, study_of(made), after=pack(1, encode_command(cancel), is_command=True, fragment=4096)
+        )
+        while (response := response_of(association)).status == 0xFF00:
+            pass
+        association.release()
+    assert response.status == 0xFE00
+    assert (response.number_of_remaining_suboperations, response.number_of_failed_suboperations) == (3, 0)
 
 
 def test_requestor_that_goes_away_ends_the_move(tmp_path: Path) -> None:

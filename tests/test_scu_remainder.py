@@ -15,6 +15,7 @@ from dicomtls.dataset.identifier import Element, Identifier, decode, encode
 from dicomtls.errors import AssociationAborted, DicomTLSError, Interrupted
 from dicomtls.scp.services import Services
 from dicomtls.scp.storage import FolderStorage
+from dicomtls.scu import remainder as module
 from dicomtls.scu.remainder import get_remainder
 from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get
 from dicomtls.scu.suboperations import Counts
@@ -179,6 +180,14 @@ def test_patient_root_keeps_its_patient(tmp_path: Path) -> None:
     _, result = got(holder, tmp_path, request)
     result.check()
     assert {keys[tags.PATIENT_ID].values for keys in holder.gets} == {("P1",)}
+
+
+def test_archive_is_not_looked_into_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is for studies and series together, however many an archive claims to have."""
+    monkeypatch.setattr(module, "_MOST_BRANCHES", 2)
+    holder = Holder(wants_keys=True)
+    got(holder, tmp_path)
+    assert holder.finds == ["IMAGE", "STUDY", "SERIES", "IMAGE"]
 
 
 @pytest.mark.parametrize("holder", [Holder(tells_classes=False), Holder(lists=False, gives_up=True)])

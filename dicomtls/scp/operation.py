@@ -13,7 +13,7 @@ from dicomtls.association.status import CANCEL, SUCCESS, StatusCategory, categor
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, encode, layout_of
 from dicomtls.errors import AssociationAborted, RemoteProtocolError
-from dicomtls.scp.requests import Refused
+from dicomtls.scp.requests import Refused, Requests
 from dicomtls.scu.instances import Instance
 from dicomtls.scu.ledger import InstanceReport
 
@@ -52,10 +52,11 @@ class RetrieveOutcome(NamedTuple):
 class Operation:
     """Counts, and answers the request; the observer of whoever sends.
 
-    `reason` is why not all was sent, for our log; `comment` is what the peer is told of that.
+    `reason` is why not all was sent, for our log; `comment` is what the peer is told of that. `requests` get back what
+    is for another service.
     """
 
-    def __init__(self, association: Association, request: Message) -> None:
+    def __init__(self, association: Association, request: Message, requests: Requests | None = None) -> None:
         self.is_cancelled = False
         self.missing = 0
         self.dropped = 0
@@ -63,6 +64,8 @@ class Operation:
         self.comment: str | None = None
         self._association = association
         self._request = request
+        self._requests = requests
+        self._put_back = 0
         self._total = 0
         self._completed = 0
         self._warning = 0
@@ -114,11 +117,12 @@ class Operation:
         if command.command_field is CommandField.C_CANCEL_RQ:
             if command.message_id_being_responded_to == self._request.command.message_id:
                 self.is_cancelled = True
+        elif command.command_field is CommandField.N_EVENT_REPORT_RSP and self._requests is not None:
+            self._put_back += 1
+            self._check_patience()
+            self._requests.put_back(message)
         elif not command.command_field.is_response:
-            if len(self._owed) >= _MOST_OWED:
-                self._association.abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNEXPECTED_PDU)
-                msg = f"the peer sent more than {_MOST_OWED} requests in the middle of a retrieval"
-                raise RemoteProtocolError(msg)
+            self._check_patience()
             busy = Command(
                 command_field=command.command_field.response,
                 message_id_being_responded_to=command.message_id,
@@ -126,6 +130,12 @@ class Operation:
                 error_comment="a retrieval is under way on this association",
             )
             self._owed.append((message.context.context_id, busy))
+
+    def _check_patience(self) -> None:
+        if len(self._owed) + self._put_back > _MOST_OWED:
+            self._association.abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNEXPECTED_PDU)
+            msg = f"the peer sent more than {_MOST_OWED} messages in the middle of a retrieval"
+            raise RemoteProtocolError(msg)
 
     def listen(self) -> None:
         """Take what has come from the requestor already; raises what ends the association."""

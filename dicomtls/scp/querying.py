@@ -67,6 +67,7 @@ def retrieve_offers(index: Index, destinations: Destinations) -> list[Offer]:
             index,
             on_outcome=lambda one: _tell_of_retrieval(scene.tell, one),
             interrupt=scene.interrupt,
+            requests=scene.requests,
         )
 
     def move(scene: Scene) -> MoveService:
@@ -76,6 +77,7 @@ def retrieve_offers(index: Index, destinations: Destinations) -> list[Offer]:
             destinations,
             on_outcome=lambda one: _tell_of_retrieval(scene.tell, one),
             interrupt=scene.interrupt,
+            requests=scene.requests,
         )
 
     def commit(scene: Scene) -> CommitmentService:

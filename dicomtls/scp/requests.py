@@ -1,5 +1,6 @@
 """What a peer asks on an association: its requests one after the other, their identifiers, and what it cancels."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
@@ -30,14 +31,21 @@ class Requests:
     def __init__(self, association: Association) -> None:
         self._association = association
         self._waiting: Message | None = None
+        self._put_back: deque[Message] = deque()
         self._is_released = False
 
     def next(self, timeout: float) -> Message | None:
         """The next message, waited for `timeout` seconds; None when the peer has released the association."""
         if self._is_released:
             return None
+        if self._put_back:
+            return self._put_back.popleft()
         message, self._waiting = self._waiting, None
         return message or self._association.receive(timeout)
+
+    def put_back(self, message: Message) -> None:
+        """Let a message without a dataset, or with one that nobody needs, be the next: it came amid something else."""
+        self._put_back.append(message)
 
     def is_cancelled(self, request: Message) -> bool:
         """Whether the peer wants no more responses to a request; to be asked between two of them.
@@ -87,5 +95,6 @@ def level_of(identifier: Mapping[int, Element], model: Model) -> Level:
     name = element.values[0] if element is not None and element.values else None
     level = next((level for level in LEVELS[model] if level == name), None)
     if level is None:
-        raise Refused(IDENTIFIER_MISMATCH, f"no query/retrieve level of the {model} model: {str(name)[:20]!r}")
+        what = repr(str(name)[:20]) if name is not None else "it is missing"
+        raise Refused(IDENTIFIER_MISMATCH, f"no query/retrieve level of the {model} model: {what}")
     return level

@@ -3,6 +3,7 @@
 A peer that does not read holds us up in the write: what waits is never more than one batch.
 """
 
+import re
 from collections.abc import Mapping
 from time import monotonic
 from typing import Final
@@ -11,12 +12,15 @@ from dicomtls.association.association import Association, Message
 from dicomtls.association.dimse import Command, encode_command
 from dicomtls.association.outbox import fragment_length, pack
 from dicomtls.dataset.character_sets import UTF_8
-from dicomtls.dataset.identifier import Element, encode
+from dicomtls.dataset.identifier import Element, Value, encode
+from dicomtls.dataset.value_representations import TEXT
 from dicomtls.errors import DataError
 
 _BATCH_BYTES: Final = 64 * 1024
 _BATCH_SECONDS: Final = 0.02
 _ASCII: Final[tuple[str, ...]] = ()
+_UNSAYABLE: Final = re.compile("[\x1b\ud800-\udfff]")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 
 class Responder:
@@ -72,9 +76,34 @@ class Responder:
     def _encode(self, identifier: Mapping[int, Element]) -> bytes:
         """In ASCII where that does, in the sets that the peer named, else in UTF-8."""
         syntax = self._request.context.transfer_syntax
-        for names in self._sets[:-1]:
+        for names in self._sets:
             try:
                 return encode(identifier, syntax, names)
             except DataError:
                 continue
-        return encode(identifier, syntax, self._sets[-1])
+        return encode(_sayable(identifier, syntax), syntax, self._sets[-1])
+
+
+def _sayable(identifier: Mapping[int, Element], syntax: str) -> dict[int, Element]:
+    """What can be said of a match, so that one instance with a damaged name does not keep all others from being found.
+
+    Characters that cannot be encoded, such as an escape in the middle of text that no set declares, become question
+    marks; what is no value of its VR even so is left out.
+    """
+    return {tag: _sayable_element(tag, element, syntax) for tag, element in identifier.items()}
+
+
+def _sayable_element(tag: int, element: Element, syntax: str) -> Element:
+    unsayable = _UNSAYABLE if element.vr in TEXT else _NOT_ASCII
+    values: list[Value] = []
+    for value in element.values:
+        if isinstance(value, Mapping):
+            values.append(_sayable(value, syntax))
+        else:
+            values.append(unsayable.sub("?", value) if isinstance(value, str) else value)
+    found = Element(element.vr, tuple(values))
+    try:
+        encode({tag: found}, syntax, (UTF_8,))
+    except DataError:
+        return Element(element.vr)
+    return found

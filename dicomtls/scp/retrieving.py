@@ -25,7 +25,7 @@ from dicomtls.scp.destinations import Destination, Destinations
 from dicomtls.scp.index import Index, Query
 from dicomtls.scp.kept import KeptLedger
 from dicomtls.scp.operation import CANNOT_COUNT, Operation, RetrieveOutcome
-from dicomtls.scp.requests import Refused
+from dicomtls.scp.requests import Refused, Requests
 from dicomtls.scp.retrieve_request import read_query
 from dicomtls.scp.selection import Selection
 from dicomtls.scu.instances import Instance
@@ -45,16 +45,23 @@ class GetService:
     """Answers C-GET requests: the sub-operations go over the same association."""
 
     def __init__(
-        self, association: Association, index: Index, *, on_outcome: OnOutcome, interrupt: Interrupt | None = None
+        self,
+        association: Association,
+        index: Index,
+        *,
+        on_outcome: OnOutcome,
+        interrupt: Interrupt | None = None,
+        requests: Requests | None = None,
     ) -> None:
         self._association = association
         self._index = index
+        self._requests = requests
         self._on_outcome = on_outcome
         self._interrupt = interrupt
 
     def run(self, message: Message) -> None:
         """Answer one request to its final response; raises what ends the association."""
-        operation = Operation(self._association, message)
+        operation = Operation(self._association, message, self._requests)
         try:
             query = read_query(self._association, message, GET_MODELS)
             selection = _select(self._index, query, operation, self._interrupt)
@@ -113,7 +120,7 @@ class _Delivery:
         """Wait for the response to one of our requests; the requestor may cancel in between."""
         while (message := association.receive()) is not None:
             command = message.command
-            if command.command_field.is_response:
+            if command.command_field.is_response and command.command_field is not CommandField.N_EVENT_REPORT_RSP:
                 if command.command_field is expected and command.message_id_being_responded_to in message_ids:
                     return command
                 association.abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNEXPECTED_PDU)
@@ -145,16 +152,18 @@ class MoveService:
         *,
         on_outcome: OnOutcome,
         interrupt: Interrupt | None = None,
+        requests: Requests | None = None,
     ) -> None:
         self._association = association
         self._index = index
+        self._requests = requests
         self._destinations = destinations
         self._on_outcome = on_outcome
         self._interrupt = interrupt
 
     def run(self, message: Message) -> None:
         """Answer one request to its final response; raises what ends the association."""
-        operation = Operation(self._association, message)
+        operation = Operation(self._association, message, self._requests)
         try:
             query = read_query(self._association, message, MOVE_MODELS)
             destination = self._destination(message)
@@ -213,21 +222,25 @@ class _Transfer:
 
     def sending(self, octets: int) -> None:  # noqa: ARG002 -- what an observer is told
         """A large instance takes its time; the requestor is not to think that we are gone."""
-        self._attend()
+        self._speak(self._operation.listen)
+        self._speak(self._tell)
 
     def done(self, instance: Instance, report: InstanceReport | None) -> None:
-        """One sub-operation less."""
+        """One sub-operation less; what was never sent has not failed where the requestor has cancelled before that."""
+        self._speak(self._operation.listen)
         self._operation.count(instance, report)
-        self._attend()
+        self._speak(self._tell)
 
-    def _attend(self) -> None:
+    def _tell(self) -> None:
+        if self._operation.is_pending_due:
+            self._operation.tell()
+
+    def _speak(self, act: Callable[[], None]) -> None:
         """What ends the requestor's association ends the transfer too, but not by breaking the other association."""
         if self.broken is not None:
             return
         try:
-            self._operation.listen()
-            if self._operation.is_pending_due:
-                self._operation.tell()
+            act()
         except DicomTLSError as error:
             self.broken = error
         if self.broken is not None or self._operation.is_cancelled:

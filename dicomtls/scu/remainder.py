@@ -7,7 +7,7 @@ and another C-GET proposes those that matter, each in every transfer syntax.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from dicomtls.association.items import is_uid
@@ -113,10 +113,14 @@ def _list(requestor: "Requestor", request: RetrieveRequest) -> list[_Located]:
     try:
         return list(_search(requestor, request, Level.IMAGE, request.keys))
     except StatusFailure:
-        return list(_walk(requestor, request, request.level, request.keys))
+        looks = iter(range(_MOST_BRANCHES))
+        return list(islice(_walk(requestor, request, request.level, request.keys, looks), _MOST_LISTED))
 
 
-def _walk(requestor: "Requestor", request: RetrieveRequest, level: Level, keys: Identifier) -> Iterator[_Located]:
+def _walk(
+    requestor: "Requestor", request: RetrieveRequest, level: Level, keys: Identifier, looks: Iterator[int]
+) -> Iterator[_Located]:
+    """All below these keys; `looks` has one for each branch that may still be looked into, of whatever level."""
     if level is Level.IMAGE:
         yield from _search(requestor, request, level, keys)
         return
@@ -126,9 +130,11 @@ def _walk(requestor: "Requestor", request: RetrieveRequest, level: Level, keys: 
     asked = {**keys, unique: keys.get(unique, _ANY)}
     options = FindOptions(model=request.model, limit=_MOST_BRANCHES)
     identifier = {**asked, QUERY_RETRIEVE_LEVEL: Element("CS", (level.value,))}
-    for uid in [_text(match.identifier, unique) for match in find(requestor, identifier, options)]:
-        if uid:
-            yield from _walk(requestor, request, below, {**keys, unique: Element(_VR[level], (uid,))})
+    uids = dict.fromkeys(_text(match.identifier, unique) for match in find(requestor, identifier, options))
+    for uid in filter(None, uids):
+        if next(looks, None) is None:
+            return
+        yield from _walk(requestor, request, below, {**keys, unique: Element(_VR[level], (uid,))}, looks)
 
 
 def _search(requestor: "Requestor", request: RetrieveRequest, level: Level, keys: Identifier) -> Iterator[_Located]:

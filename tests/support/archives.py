@@ -13,8 +13,9 @@ from dicomtls.association.association import Association
 from dicomtls.association.channel import Channel
 from dicomtls.association.dimse import CommandField
 from dicomtls.association.establish import accept
-from dicomtls.association.negotiation import answer
-from dicomtls.association.query import UNIQUE_KEYS
+from dicomtls.association.negotiation import ContextProposal, answer
+from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES, UNIQUE_KEYS, Model
+from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import DicomTLSError, MachineError
 from dicomtls.peer import Peer
@@ -22,6 +23,7 @@ from dicomtls.scp.commitment import CommitmentOutcome, CommitmentService
 from dicomtls.scp.destinations import Destination, Destinations
 from dicomtls.scp.index import KeptInstance, Query
 from dicomtls.scp.operation import RetrieveOutcome
+from dicomtls.scp.requests import Requests
 from dicomtls.scp.retrieving import GetService, MoveService
 from dicomtls.scp.services import Services
 from dicomtls.scp.storage import FolderStorage
@@ -30,8 +32,16 @@ from dicomtls.scu.attempt import Requestor
 from dicomtls.tls import TLSSettings, server_context, server_handshake
 from dicomtls.waiting import Interrupt, deadline_in
 from tests.support.instances import Instance, make_instances
+from tests.support.pki import PKI
 from tests.support.raw import raw_server
-from tests.support.servers import DEADLINE, RunningServer, open_policy
+from tests.support.servers import CT, DEADLINE, RunningServer, client_tls, open_policy, our_server, server_tls
+
+GET, MOVE = GET_SOP_CLASSES[Model.STUDY_ROOT], MOVE_SOP_CLASSES[Model.STUDY_ROOT]
+MOVE_PROPOSAL = ContextProposal(MOVE, (IMPLICIT_VR_LE,))
+GET_PROPOSALS = [
+    ContextProposal(GET, (IMPLICIT_VR_LE,)),
+    ContextProposal(CT, (EXPLICIT_VR_LE,), scu_role=False, scp_role=True),
+]
 
 
 def paths_of(made: Sequence[Instance]) -> list[Path]:
@@ -210,14 +220,42 @@ def our_archive(
     archive.interrupt.close()
 
 
+@contextmanager
+def moving(
+    tmp_path: Path, made: Sequence[Instance], pki: PKI | None = None, **settings: object
+) -> Iterator[tuple[Archive, RunningServer]]:
+    """An archive that has these, and a server of ours as its destination DEST; over TLS with a PKI."""
+    served = server_tls(pki) if pki else None
+    with our_server(tmp_path / "there", served) as there:
+        where = destination_at(there, in_clear=pki is None)
+        tls = client_tls(pki) if pki else None
+        with our_archive(
+            tmp_path / "archive",
+            paths_of(made),
+            served,
+            destinations=[where],
+            destination_tls=tls,
+            **settings,  # type: ignore[arg-type]  # those of the archive
+        ) as archive:
+            yield archive, there
+
+
 def answer_all(archive: Archive, association: Association, destinations: Destinations) -> None:
     """Serve one association to its end."""
     services = Services(association, archive.storage, on_outcome=lambda outcome: archive.index.add(outcome.stored))
     commitment = CommitmentService(
         association, archive.index, destinations, on_outcome=archive.committed, interrupt=archive.interrupt
     )
-    get = GetService(association, archive.index, on_outcome=archive.hear)
-    move = MoveService(association, archive.index, destinations, on_outcome=archive.hear, interrupt=archive.interrupt)
+    requests = Requests(association)
+    get = GetService(association, archive.index, on_outcome=archive.hear, requests=requests)
+    move = MoveService(
+        association,
+        archive.index,
+        destinations,
+        on_outcome=archive.hear,
+        interrupt=archive.interrupt,
+        requests=requests,
+    )
     runs = {
         CommandField.C_STORE_RQ: services.store,
         CommandField.C_GET_RQ: get.run,
@@ -226,7 +264,7 @@ def answer_all(archive: Archive, association: Association, destinations: Destina
         CommandField.N_EVENT_REPORT_RSP: commitment.run,
     }
     try:
-        while (message := association.receive()) is not None:
+        while (message := requests.next(DEADLINE)) is not None:
             if message.command.command_field in runs:
                 runs[message.command.command_field](message)
     finally:

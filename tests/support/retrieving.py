@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dicomtls.association.association import Association, Message
-from dicomtls.association.dimse import Command, CommandField
+from dicomtls.association.dimse import Command, CommandField, encode_command
+from dicomtls.association.outbox import pack
 from dicomtls.association.query import GET_SOP_CLASSES, QUERY_RETRIEVE_LEVEL, Level, Model
 from dicomtls.dataset import IMPLICIT_VR_LE, tags
 from dicomtls.dataset.identifier import Element, decode, encode
@@ -153,8 +154,8 @@ def study_of(made: Sequence[Instance]) -> RetrieveRequest:
     return RetrieveRequest(model=Model.STUDY_ROOT, level=Level.STUDY, keys=keys)
 
 
-def send_request(association: Association, sop_class: str, request: RetrieveRequest) -> None:
-    """A C-GET or C-MOVE by hand."""
+def send_request(association: Association, sop_class: str, request: RetrieveRequest, after: bytes = b"") -> None:
+    """A C-GET or C-MOVE by hand, and in the same write whatever comes `after` it."""
     is_get = sop_class in GET_SOP_CLASSES.values()
     command = Command(
         command_field=CommandField.C_GET_RQ if is_get else CommandField.C_MOVE_RQ,
@@ -165,4 +166,6 @@ def send_request(association: Association, sop_class: str, request: RetrieveRequ
         has_dataset=True,
     )
     keys = {**request.keys, QUERY_RETRIEVE_LEVEL: Element("CS", (request.level.value,))}
-    association.send(context_of(association, sop_class), command, encode(keys, IMPLICIT_VR_LE))
+    context_id = context_of(association, sop_class)
+    pdus = pack(context_id, encode_command(command), is_command=True, fragment=4096)
+    association.write(pdus + pack(context_id, encode(keys, IMPLICIT_VR_LE), is_command=False, fragment=4096) + after)
