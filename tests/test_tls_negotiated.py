@@ -139,6 +139,8 @@ def test_wildcard_stands_for_one_label(rest: str, label: str, other: str) -> Non
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.1", "127.0.0.2", False),
         ("::1", "0:0:0:0:0:0:0:1", True),
+        ("fe80::1", "fe80::1%eth0", True),
+        ("192.0.2.7", "192.0.2.7%eth0", False),
         ("2001:db8::a", "2001:DB8::A", True),
         ("::ffff:127.0.0.1", "127.0.0.1", False),
         ("nonsense", "127.0.0.1", False),

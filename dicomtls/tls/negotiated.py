@@ -219,14 +219,17 @@ def _address(text: str) -> str:
 def _packed_address(text: str) -> bytes | None:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
-            return socket.inet_pton(family, text.strip())
+            # The zone of an IPv6 address means something on one machine only, and stands in no certificate (RFC 4007).
+            return socket.inet_pton(
+                family, text.strip() if family == socket.AF_INET else text.strip().partition("%")[0]
+            )
         except (OSError, ValueError):
             continue
     return None
 
 
 def is_ip_address(text: str) -> bool:
-    """Whether the text is an IPv4 or IPv6 address."""
+    """Whether the text is an IPv4 or IPv6 address, the latter maybe with its zone."""
     return _packed_address(text) is not None
 
 
