@@ -256,7 +256,7 @@ def test_names_of_many_kinds_are_written_short(pki: PKI, tmp_path: Path) -> None
     builder = builder.serial_number(1).not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
     identity = dataclasses.replace(named, cert=builder.sign(named.key, hashes.SHA256())).write_as(tmp_path, name="many")
     peer = seen_by_client(pki, identity, insecure=True)
-    assert peer.subject == "C=DE, ST=Hessen, O=Klinik, Süd, emailAddress=it@klinik.example, CN=pacs"
+    assert peer.subject == r"C=DE, ST=Hessen, O=Klinik\, Süd, emailAddress=it@klinik.example, CN=pacs"
     assert peer.name == peer.subject
 
 

@@ -35,7 +35,7 @@ def flaws(
 ) -> Iterator[Finding]:
     """Yield the faults of each certificate of the path for which a handshake may fail, as errors.
 
-    What is wrong with them as issuers is in `authorities`.
+    What is wrong with them as issuers is in `issuer_flaws`.
     """
     for place in path:
         certificate = certificates[place]
