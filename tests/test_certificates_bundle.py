@@ -1,6 +1,7 @@
 """Chains put together again, whatever files they were in."""
 
 import random
+import ssl
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,14 @@ def test_odd_serial_number_is_taken_without_a_word(tmp_path: Path) -> None:
     path.write_bytes(odd.public_bytes(Encoding.PEM))
     assert list(bundle_chain([path], "x", der=False, passphrase=None).contents) == ["x.pem"]
     assert load_leaf(path) == odd
+
+
+def test_collection_is_no_chain(pki: PKI, tmp_path: Path) -> None:
+    """To put thousands of certificates in order would take hours, and no peer takes a hundred."""
+    many = tmp_path / "many.pem"
+    ders = [make_certificate(subject="device", issuer="CA", serial=number) for number in range(1, 102)]
+    many.write_text("".join(map(ssl.DER_cert_to_PEM_cert, ders)))
+    with pytest.raises(CredentialError, match=r"many\.pem holds 101 certificates, more than 100"):
+        bundle_chain([pki.server.cert, many], "x", der=False, passphrase=None)
+    with pytest.raises(CredentialError, match=r"many\.pem holds 101 certificates, more than 100"):
+        bundle_identity([pki.server.cert, many], pki.server.key, "x", der=False, passphrase=None, secret=None)
