@@ -15,7 +15,7 @@ from dicomtls.certificates.bundle import bundle_chain, bundle_identity, load_lea
 from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.renewing import renewed
 from dicomtls.errors import CredentialError
-from tests.support.certificates import make_certificate
+from tests.support.certificates import make_certificate, raw_extension
 from tests.support.pki import PASSPHRASE, PKI
 from tests.test_certificates_authority import KIND, leaf_of, new_ca
 
@@ -118,3 +118,11 @@ def test_collection_is_no_chain(pki: PKI, tmp_path: Path) -> None:
         bundle_chain([pki.server.cert, many], "x", der=False, passphrase=None)
     with pytest.raises(CredentialError, match=r"many\.pem holds 101 certificates, more than 100"):
         bundle_identity([pki.server.cert, many], pki.server.key, "x", der=False, passphrase=None, secret=None)
+
+
+def test_authority_with_damaged_constraints_is_kept_as_it_is(tmp_path: Path) -> None:
+    """What `inspect-cert` is for is no error here, and no traceback."""
+    damaged = tmp_path / "damaged.der"
+    damaged.write_bytes(make_certificate(raw_extension("2.5.29.19", b"\x30\x05")))
+    files = bundle_chain([damaged], "x", der=True, passphrase=None)
+    assert files.contents["x.der"] == damaged.read_bytes()

@@ -8,8 +8,8 @@ from typing import cast
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from dicomtls.certificates.building import PrivateKey
-from dicomtls.certificates.fields import CertificateFields, is_ca, spki_sha256
+from dicomtls.certificates.building import PrivateKey, is_authority
+from dicomtls.certificates.fields import spki_sha256
 from dicomtls.certificates.issue import CredentialFiles, Issued, certificate_files, der_of, identity_files
 from dicomtls.certificates.load import chain_order, check_count, load_certificates, load_identity, parse_certificates
 from dicomtls.certificates.passphrase import Passphrase
@@ -72,11 +72,18 @@ def _newest(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
     kept: dict[object, x509.Certificate] = {}
     for one in certificates:
         der = der_of(one)
-        known_by = (one.subject, one.issuer, spki_sha256(der)) if is_ca(CertificateFields.parse(der)) else der
+        known_by = (one.subject, one.issuer, spki_sha256(der)) if _is_authority(one) else der
         before = kept.get(known_by)
         if before is None or one.not_valid_after_utc > before.not_valid_after_utc:
             kept[known_by] = one
     return list(kept.values())
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return is_authority(certificate)
+    except CredentialError:  # damaged: it is kept as it is
+        return False
 
 
 def _leaf(certificates: Sequence[x509.Certificate]) -> x509.Certificate:
