@@ -27,6 +27,7 @@ from tests.support.pairs import (
     receive_until_end,
     reset,
     send,
+    send_and_wait,
 )
 from tests.support.pki import PKI
 
@@ -35,16 +36,6 @@ SHORT = 0.05
 BODY = b"0123456789"
 PDU = header(DATA, len(BODY)) + BODY
 LONG = header(DATA, 500_000) + bytes(500_000)
-
-
-def send_and_wait(*parts: bytes) -> Callable[[socket.socket], bytes]:
-    """A peer that sends the parts and then keeps silent until we close; returns what we sent."""
-
-    def play(sock: socket.socket) -> bytes:
-        send(*parts)(sock)
-        return receive_until_end(sock)
-
-    return play
 
 
 # Writing

@@ -1,6 +1,7 @@
 """Chains put together again, whatever files they were in."""
 
 import random
+import ssl
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from dicomtls.certificates.bundle import bundle_chain, bundle_identity, load_lea
 from dicomtls.certificates.quiet import quiet
 from dicomtls.certificates.renewing import renewed
 from dicomtls.errors import CredentialError
-from tests.support.certificates import make_certificate
+from tests.support.certificates import make_certificate, raw_extension
 from tests.support.pki import PASSPHRASE, PKI
 from tests.test_certificates_authority import KIND, leaf_of, new_ca
 
@@ -106,3 +107,22 @@ def test_odd_serial_number_is_taken_without_a_word(tmp_path: Path) -> None:
     path.write_bytes(odd.public_bytes(Encoding.PEM))
     assert list(bundle_chain([path], "x", der=False, passphrase=None).contents) == ["x.pem"]
     assert load_leaf(path) == odd
+
+
+def test_collection_is_no_chain(pki: PKI, tmp_path: Path) -> None:
+    """To put thousands of certificates in order would take hours, and no peer takes a hundred."""
+    many = tmp_path / "many.pem"
+    ders = [make_certificate(subject="device", issuer="CA", serial=number) for number in range(1, 102)]
+    many.write_text("".join(map(ssl.DER_cert_to_PEM_cert, ders)))
+    with pytest.raises(CredentialError, match=r"many\.pem holds 101 certificates, more than 100"):
+        bundle_chain([pki.server.cert, many], "x", der=False, passphrase=None)
+    with pytest.raises(CredentialError, match=r"many\.pem holds 101 certificates, more than 100"):
+        bundle_identity([pki.server.cert, many], pki.server.key, "x", der=False, passphrase=None, secret=None)
+
+
+def test_authority_with_damaged_constraints_is_kept_as_it_is(tmp_path: Path) -> None:
+    """What `inspect-cert` is for is no error here, and no traceback."""
+    damaged = tmp_path / "damaged.der"
+    damaged.write_bytes(make_certificate(raw_extension("2.5.29.19", b"\x30\x05")))
+    files = bundle_chain([damaged], "x", der=True, passphrase=None)
+    assert files.contents["x.der"] == damaged.read_bytes()

@@ -157,6 +157,14 @@ def test_private_bytes_are_in_no_repr(files: OpenSSLFiles) -> None:
         assert base64 not in repr(one)
 
 
+def test_file_of_many_things_is_called_by_some_of_them() -> None:
+    """A hundred thousand labels would be megabytes of a message."""
+    blocks = (b"-----BEGIN L%d-----\n-----END L%d-----\n" % (number, number) for number in range(1000))
+    kind = recognise(b"".join(blocks)).kind()
+    assert kind.startswith("a PEM block 'L0', ")
+    assert kind.endswith("a PEM block 'L4' and 995 more")
+
+
 def test_recognition_takes_linear_time() -> None:
     """Megabytes of beginnings without ends are no trap."""
     start = time.process_time()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dicomtls.certificates.authority import Authority, authority_files
@@ -16,6 +17,7 @@ from dicomtls.certificates.issue import CA_DAYS, CredentialFiles, certificate_fi
 from dicomtls.certificates.names import general_names
 from dicomtls.certificates.renewing import Renewal, renewed
 from dicomtls.errors import CredentialError, UsageError
+from tests.support.asn1 import element, oid, sequence
 from tests.support.openssl import openssl, verify
 from tests.test_certificates_authority import KIND, deliver, leaf_of, new_ca
 
@@ -246,3 +248,17 @@ def test_weak_key_of_a_device_is_not_certified_again(tmp_path: Path) -> None:
         renewed(authority, old, kind=None, days=None)
     assert caught.value.hints == ("give --new-key",)
     assert renewed(authority, old, kind=KIND, days=None).key is not None
+
+
+def test_intermediate_with_a_key_that_nobody_knows_is_not_renewed(tmp_path: Path) -> None:
+    """A curve of another tool: an error of ours, and no traceback."""
+    authority = new_ca(tmp_path, path_length=1)
+    made = authority.issue_authority("Radiology", kind=KIND, days=20, path_length=0).certificate
+    p256 = bytes.fromhex("06082a8648ce3d030107")
+    body = made.tbs_certificate_bytes.replace(p256, p256[:-1] + b"\x7f")
+    assert isinstance(authority.key, ec.EllipticCurvePrivateKey)
+    signature = authority.key.sign(body, ec.ECDSA(hashes.SHA256()))
+    algorithm = sequence(oid(bytes.fromhex("2a8648ce3d040302")))
+    old = x509.load_der_x509_certificate(sequence(body, algorithm, element(0x03, b"\0" + signature)))
+    with pytest.raises(CredentialError, match="a key or an extension that cannot be written again"):
+        renewed(authority, old, kind=None, days=None)

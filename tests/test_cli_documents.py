@@ -9,26 +9,8 @@ from dicomtls.errors import NetworkError
 from dicomtls.peer import Peer
 from dicomtls.scu import Attempt
 from dicomtls.tls import Negotiated
+from tests.support.documents import CERTIFICATE
 from tests.support.pki import PKI
-
-CERT_KEYS = {
-    "subject",
-    "issuer",
-    "serial",
-    "not_before",
-    "not_after",
-    "days_left",
-    "dns_names",
-    "ip_addresses",
-    "key",
-    "signature_hash",
-    "fingerprint_sha256",
-    "spki_sha256",
-    "is_ca",
-    "self_signed",
-    "key_usage",
-    "extended_key_usage",
-}
 
 
 def negotiated(*chain: bytes) -> Negotiated:
@@ -80,7 +62,7 @@ def test_document_of_a_success_has_the_keys_of_the_contract(pki: PKI) -> None:
     chain = tls.pop("chain")
     assert len(chain) == 2
     assert tls.pop("peer") == chain[0]
-    assert set(chain[0]) == CERT_KEYS
+    assert set(chain[0]) == set(CERTIFICATE)
     assert tls == {
         "protocol": "TLSv1.2",
         "cipher": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",

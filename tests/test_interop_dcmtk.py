@@ -16,6 +16,7 @@ from tests.support.exchange import (
     client_of,
     client_options,
     connections,
+    disagreements,
     exactly,
     failure,
     make_sources,
@@ -152,15 +153,7 @@ def test_storescp_gets_pdus_no_longer_than_it_takes(pki: PKI, tmp_path: Path, ma
 
 
 @versions
-@pytest.mark.parametrize(
-    ("identity", "trusted", "expected"),
-    [
-        ("client", "other_ca", Failure(4, "unknown-issuer", "us")),
-        (None, "ca", Failure(4, "client-certificate-required", "peer")),
-        ("other_client", "ca", Failure(4, "client-certificate-refused", "peer")),
-    ],
-    ids=["we trust another CA", "no client certificate", "client certificate of another CA"],
-)
+@disagreements
 def test_storescp_and_we_do_not_agree_on_certificates(
     pki: PKI, tmp_path: Path, identity: str | None, trusted: str, expected: Failure, version: str
 ) -> None:

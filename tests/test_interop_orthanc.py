@@ -17,6 +17,7 @@ from tests.support.exchange import (
     by_uid,
     client_options,
     connections,
+    disagreements,
     exactly,
     failure,
     make_sources,
@@ -115,15 +116,7 @@ def test_what_orthanc_refuses_is_named_with_its_status(pki: PKI, archive: Orthan
 
 
 @versions
-@pytest.mark.parametrize(
-    ("identity", "trusted", "expected"),
-    [
-        ("client", "other_ca", Failure(4, "unknown-issuer", "us")),
-        (None, "ca", Failure(4, "client-certificate-required", "peer")),
-        ("other_client", "ca", Failure(4, "client-certificate-refused", "peer")),
-    ],
-    ids=["we trust another CA", "no client certificate", "client certificate of another CA"],
-)
+@disagreements
 def test_orthanc_and_we_do_not_agree_on_certificates(
     pki: PKI, archive: Orthanc, identity: str | None, trusted: str, expected: Failure, version: str
 ) -> None:

@@ -18,6 +18,7 @@ from tests.support.exchange import (
     client_of,
     client_options,
     connections,
+    disagreements,
     failure,
     make_sources,
     new_warning,
@@ -105,15 +106,7 @@ def test_pynetdicom_gets_pdus_no_longer_than_it_takes(pki: PKI, sources: list[So
     )
 
 
-@pytest.mark.parametrize(
-    ("identity", "trusted", "expected"),
-    [
-        ("client", "other_ca", Failure(4, "unknown-issuer", "us")),
-        (None, "ca", Failure(4, "client-certificate-required", "peer")),
-        ("other_client", "ca", Failure(4, "client-certificate-refused", "peer")),
-    ],
-    ids=["we trust another CA", "no client certificate", "client certificate of another CA"],
-)
+@disagreements
 @pytest.mark.parametrize(("command", "version"), [("echo", "1.2"), ("echo", "1.3"), ("store", "1.3")])
 def test_pynetdicom_and_we_do_not_agree_on_certificates(
     pki: PKI,

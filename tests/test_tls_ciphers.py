@@ -19,6 +19,9 @@ OLD_SUITES = {
     "TLS_RSA_WITH_RC4_128_MD5": "RC4-MD5",
     "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA": "ECDHE-RSA-DES-CBC3-SHA",
     "TLS_DHE_RSA_WITH_3DES_EDE_CBC_SHA": "DHE-RSA-DES-CBC3-SHA",
+    "TLS_RSA_WITH_DES_CBC_SHA": "DES-CBC-SHA",
+    "TLS_RSA_WITH_IDEA_CBC_SHA": "IDEA-CBC-SHA",
+    "TLS_DHE_RSA_WITH_SEED_CBC_SHA": "DHE-RSA-SEED-SHA",
 }
 NAMES = st.text(string.ascii_letters + string.digits + "_-+:@!=. ", max_size=60)
 
@@ -40,7 +43,7 @@ def test_names_are_those_of_openssl_for_every_suite() -> None:
 
 @pytest.mark.parametrize("iana", OLD_SUITES)
 def test_names_are_right_for_suites_that_openssl_no_longer_has(iana: str) -> None:
-    """Triple DES and RC4 are what old devices offer."""
+    """What old devices offer, and what OpenSSL has with its legacy provider."""
     assert to_openssl(iana) == OLD_SUITES[iana]
     assert to_iana(OLD_SUITES[iana]) == iana
 

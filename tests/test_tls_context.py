@@ -96,6 +96,13 @@ def test_client_with_anchors_of_its_own_trusts_nobody_else(monkeypatch: pytest.M
     assert loaded == [pki.ca_der.read_bytes()]
 
 
+@pytest.mark.parametrize("relaxed", [{"insecure": True}, {"pins": ("ab" * 32,)}, {"remember": print}], ids=str)
+def test_revocation_list_is_never_passed_over(pki: PKI, relaxed: dict[str, Any]) -> None:
+    """Whoever gives one wants it looked at, and without a chain nobody would."""
+    with pytest.raises(UsageError, match="revocation list would not be looked at"):
+        client_context(client_settings(pki, crl=(pki.crl,), **relaxed))
+
+
 def test_pin_that_is_none_is_found_before_anything_is_connected() -> None:
     """When the context is built, as all wrong settings."""
     assert "not a pin" in refusal(TLSSettings(pins=("sha256:1234",))).message

@@ -71,6 +71,7 @@ def named(tmp_path_factory: pytest.TempPathFactory) -> Identity:
         ("192.0.2.8", False),
         ("2001:db8::7", True),
         ("2001:DB8:0::0007", True),
+        ("2001:db8::7%eth0", True),
         ("2001:db8::8", False),
     ],
 )

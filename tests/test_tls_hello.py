@@ -71,6 +71,10 @@ def test_hello_in_the_form_of_ssl_2_is_read() -> None:
     assert (version_names(hello.offered_versions), hello.suites) == ("TLSv1", (0x002F,))
     assert ClientHello.parse(hello.encode()[MESSAGE_HEADER:]) == hello
     assert version_name(ClientHello.parse_ssl2(b"\x01\x00\x02" + SSL_2_BODY[3:]).version) == "SSLv2"
+    signalling = SSL_2_BODY.replace(bytes.fromhex("010080"), bytes.fromhex("0000ff"))
+    assert ClientHello.parse_ssl2(signalling).suites == (0x002F,), "secure renegotiation is a signal, and no suite"
+    with pytest.raises(ValueError, match="half a suite"):
+        ClientHello.parse_ssl2(bytes.fromhex("010301000800000010") + SSL_2_BODY[9:])
 
 
 @given(data=mutations(SSL_2_BODY) | st.binary(max_size=64))

@@ -139,6 +139,8 @@ def test_wildcard_stands_for_one_label(rest: str, label: str, other: str) -> Non
         ("127.0.0.1", "127.0.0.1", True),
         ("127.0.0.1", "127.0.0.2", False),
         ("::1", "0:0:0:0:0:0:0:1", True),
+        ("fe80::1", "fe80::1%eth0", True),
+        ("192.0.2.7", "192.0.2.7%eth0", False),
         ("2001:db8::a", "2001:DB8::A", True),
         ("::ffff:127.0.0.1", "127.0.0.1", False),
         ("nonsense", "127.0.0.1", False),
@@ -254,7 +256,7 @@ def test_names_of_many_kinds_are_written_short(pki: PKI, tmp_path: Path) -> None
     builder = builder.serial_number(1).not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1))
     identity = dataclasses.replace(named, cert=builder.sign(named.key, hashes.SHA256())).write_as(tmp_path, name="many")
     peer = seen_by_client(pki, identity, insecure=True)
-    assert peer.subject == "C=DE, ST=Hessen, O=Klinik, Süd, emailAddress=it@klinik.example, CN=pacs"
+    assert peer.subject == r"C=DE, ST=Hessen, O=Klinik\, Süd, emailAddress=it@klinik.example, CN=pacs"
     assert peer.name == peer.subject
 
 

@@ -18,6 +18,7 @@ from dicomtls.tls.server_name import checked_server_name
         ("räntgen.example", "räntgen.example"),
         ("192.0.2.7", b"192.0.2.7"),
         ("2001:db8::7", b"2001:db8::7"),
+        ("fe80::7%eth0", b"fe80::7"),
     ],
 )
 def test_name_or_address_is_taken(name: str, sent: str | bytes) -> None:

@@ -20,6 +20,7 @@ from dicomtls.errors import CredentialError, UsageError
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+"""What is certified here, as `PrivateKey` is what signs: the kinds of which TLS peers take at least some."""
 
 BACKDATED = timedelta(days=1)
 """Certificates begin a day early: clocks of modalities without NTP run late, or in another time zone."""

@@ -1,18 +1,17 @@
 """Certificates from files of any kind, put together again: a chain in the right order, DER, PKCS#12."""
 
 import os
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from dicomtls.certificates.building import PrivateKey
-from dicomtls.certificates.fields import CertificateFields, is_ca, spki_sha256
+from dicomtls.certificates.building import PrivateKey, is_authority
+from dicomtls.certificates.fields import spki_sha256
 from dicomtls.certificates.issue import CredentialFiles, Issued, certificate_files, der_of, identity_files
-from dicomtls.certificates.load import chain_order, load_certificates, load_identity, parse_certificates
+from dicomtls.certificates.load import chain_order, check_count, load_certificates, load_identity, parse_certificates
 from dicomtls.certificates.passphrase import Passphrase
 from dicomtls.errors import CredentialError
 
@@ -22,8 +21,7 @@ def bundle_chain(paths: Sequence[Path], name: str, *, der: bool, passphrase: Pas
 
     Raises `CredentialError`, also where the certificates belong to more than one leaf.
     """
-    found = (parse_certificates(load_certificates(path, passphrase), path) for path in paths)
-    certificates = _newest([*dict.fromkeys(chain.from_iterable(found))])
+    certificates = _newest([*dict.fromkeys(_certificates(paths, passphrase))])
     return _files(chain_order(_leaf(certificates), certificates), name, der=der)
 
 
@@ -43,10 +41,9 @@ def bundle_identity(
     identity = load_identity(paths[0], key, passphrase)
     private = cast("PrivateKey", load_pem_private_key(identity.key_pem, identity.key_passphrase))
     leaf, *rest = parse_certificates(identity.chain_der, paths[0])
-    others = (parse_certificates(load_certificates(path, passphrase), path) for path in paths[1:])
-    ordered = chain_order(leaf, _newest([leaf, *rest, *chain.from_iterable(others)]))
-    issued = Issued(leaf, private, tuple(ordered[1:]))
-    return identity_files(issued, name, passphrase=secret, pkcs12=True) | _files(ordered, name, der=der)
+    chain = chain_order(leaf, _newest([leaf, *rest, *_certificates(paths[1:], passphrase)]))
+    issued = Issued(leaf, private, tuple(chain[1:]))
+    return identity_files(issued, name, passphrase=secret, pkcs12=True) | _files(chain, name, der=der)
 
 
 def load_leaf(path: Path) -> x509.Certificate:
@@ -57,8 +54,15 @@ def load_leaf(path: Path) -> x509.Certificate:
     return _leaf(parse_certificates(load_certificates(path), path))
 
 
-def _files(ordered: Sequence[x509.Certificate], name: str, *, der: bool) -> CredentialFiles:
-    leaf, *others = ordered
+def _certificates(paths: Sequence[Path], passphrase: Passphrase | None) -> Iterator[x509.Certificate]:
+    for path in paths:
+        ders = load_certificates(path, passphrase)
+        check_count(path, len(ders), "certificates")
+        yield from parse_certificates(ders, path)
+
+
+def _files(chain: Sequence[x509.Certificate], name: str, *, der: bool) -> CredentialFiles:
+    leaf, *others = chain
     files = certificate_files(leaf, others, name)
     return files | CredentialFiles({f"{name}.der": der_of(leaf)}, frozenset()) if der else files
 
@@ -68,11 +72,18 @@ def _newest(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
     kept: dict[object, x509.Certificate] = {}
     for one in certificates:
         der = der_of(one)
-        known_by = (one.subject, one.issuer, spki_sha256(der)) if is_ca(CertificateFields.parse(der)) else der
+        known_by = (one.subject, one.issuer, spki_sha256(der)) if _is_authority(one) else der
         before = kept.get(known_by)
         if before is None or one.not_valid_after_utc > before.not_valid_after_utc:
             kept[known_by] = one
     return list(kept.values())
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return is_authority(certificate)
+    except CredentialError:  # damaged: it is kept as it is
+        return False
 
 
 def _leaf(certificates: Sequence[x509.Certificate]) -> x509.Certificate:

@@ -27,7 +27,10 @@ class Arrangement:
 
 
 def arrange(certificates: Sequence[CertificateDescription], *, leaf: int | None = None) -> Arrangement:
-    """Find the leaf, unless the caller knows it, and the path from there."""
+    """Find the leaf, unless the caller knows its place, and the path from there; there is at least one certificate.
+
+    Raises `CredentialError` (`not-a-certificate`) where one of them is none.
+    """
     names = [_names(one.der) for one in certificates]
     issuers = {issuer for subject, issuer in names if subject != issuer}
     ends = [place for place, (subject, _) in enumerate(names) if subject not in issuers]

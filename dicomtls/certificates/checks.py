@@ -5,7 +5,7 @@ The verdict itself is OpenSSL's (`dicomtls.diagnosis.inspection`); nothing here 
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dicomtls.certificates.chain import Arrangement
 from dicomtls.certificates.describe import CertificateDescription
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 SMALLEST_RSA, SMALLEST_EC = 2048, 224
 """In bits: RFC 9325 section 4.5, and OpenSSL's security level 2."""
 WEAK_HASHES = frozenset({"md2", "md4", "md5", "sha1"})
+"""Under which nothing is signed any more: RFC 9325 section 4.5 asks for SHA-256."""
 _SOON = 30
 _LONG = 825
 _RENEW = ("it must be renewed", "check the clock of this machine too")
 _WAIT = ("check the clock of this machine and of the machine that issued it",)
-CRL_FORGED_HINTS = (
+CRL_FORGED_HINTS: Final = (
     "fetch the list anew from the authority: it was damaged on its way, or somebody else made it",
     "if the authority has a new key by now, give its new certificate with --ca",
 )
@@ -34,7 +35,7 @@ def flaws(
 ) -> Iterator[Finding]:
     """Yield the faults of each certificate of the path for which a handshake may fail, as errors.
 
-    What is wrong with them as issuers is in `authorities`.
+    What is wrong with them as issuers is in `issuer_flaws`.
     """
     for place in path:
         certificate = certificates[place]

@@ -63,6 +63,7 @@ _PKCS7 = bytes.fromhex("2a864886f70d0107")
 _PASSWORD_BASED = (bytes.fromhex("2a864886f70d0105"), bytes.fromhex("2a864886f70d010c01"))
 _PKCS12_VERSION = b"\x03"
 _OPENING_TOKENS = 4
+_MOST_NAMED = 5  # of the things in a file that we do not read
 _LONG_LENGTH = b"\x80"
 
 
@@ -112,7 +113,9 @@ class Contents:
             (len(self.requests), "a certificate signing request (CSR)", "certificate signing requests (CSRs)"),
         )
         words = [one if count == 1 else f"{count} {many}" for count, one, many in counted if count]
-        words += dict.fromkeys(self.others)
+        others = list(dict.fromkeys(self.others))
+        words += others[:_MOST_NAMED]
+        words += [f"{len(others) - _MOST_NAMED} more"] if len(others) > _MOST_NAMED else []
         if not words:
             return "empty" if self.is_empty else "none of the kinds of file that we know"
         return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -2,7 +2,7 @@
 
 Two readings of the same bytes:
 
-* `children` is strict DER, one level at a time: for the fields of a certificate.
+* `children` takes definite lengths only, one level at a time: for the fields of a certificate.
 * `tokens` is flat and lenient, headers only, indefinite lengths included: for recognising a file and for counting
   what a password derivation would cost, because PKCS#12 files written by NSS are BER and OpenSSL reads them.
 """
@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+# Universal tags (X.690 section 8.1.2), constructed where they must be.
 INTEGER = 0x02
 BIT_STRING = 0x03
 OCTET_STRING = 0x04

@@ -31,6 +31,7 @@ from dicomtls.errors import CredentialError
 UNREADABLE = "(unreadable)"
 """Stands for a name, or an algorithm, that breaks the rules of its encoding."""
 
+# Extensions by their object identifiers (RFC 5280 sections 4.2.1 and 4.2.2).
 BASIC_CONSTRAINTS = "2.5.29.19"
 KEY_USAGE = "2.5.29.15"
 EXTENDED_KEY_USAGE = "2.5.29.37"
@@ -83,7 +84,10 @@ _NETSCAPE_CLIENT, _NETSCAPE_SERVER = 0, 1
 
 
 class CertificateFields(NamedTuple):
-    """What the outer structure holds; everything inside is read when it is asked for."""
+    """What the outer structure holds; everything inside is read when it is asked for.
+
+    Names and the key's SubjectPublicKeyInfo are DER, `extensions` the values by object identifier with dots.
+    """
 
     serial_number: int
     issuer: bytes

@@ -20,6 +20,7 @@ from dicomtls.certificates.describe import readable_name, serial_hex
 from dicomtls.errors import CredentialError, UsageError
 
 RECORD_NAME: Final = "issued.txt"
+"""Of the record in the CA's folder."""
 
 _TITLE: Final = "# dicomtls certgen: what this CA has issued, one line a certificate"
 _CRL: Final = "# crl "

@@ -112,6 +112,16 @@ def _renewed_authority(authority: Authority, old: x509.Certificate, kind: KeyTyp
 
 def _again(authority: Authority, old: x509.Certificate, days: int, *, not_after: datetime | None) -> x509.Certificate:
     """Sign it anew with everything that it had, name constraints and policies too, in the shape of RFC 5280."""
+    try:
+        return signed(_rebuilt(authority, old, days, not_after=not_after), authority.key)
+    except REFUSALS:
+        msg = "the certificate has a key or an extension that cannot be written again"
+        raise CredentialError(msg, hints=("make a new CA: dicomtls certgen ca",)) from None
+
+
+def _rebuilt(
+    authority: Authority, old: x509.Certificate, days: int, *, not_after: datetime | None
+) -> x509.CertificateBuilder:
     key = cast("PublicKey", old.public_key())
     builder = dated_builder(old.subject, authority.certificate.subject, key, days, not_after=not_after)
     builder = issued_by(builder, authority.certificate)
@@ -123,8 +133,4 @@ def _again(authority: Authority, old: x509.Certificate, days: int, *, not_after:
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     if extension_of(old, x509.KeyUsage) is None:
         builder = builder.add_extension(ca_key_usage(), critical=True)
-    try:
-        return signed(builder, authority.key)
-    except REFUSALS:
-        msg = "the certificate has an extension that cannot be written again"
-        raise CredentialError(msg, hints=("make a new CA: dicomtls certgen ca",)) from None
+    return builder

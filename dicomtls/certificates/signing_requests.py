@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 from dicomtls.certificates.building import KeyType, PrivateKey, PublicKey, signature_hash, usable_key
 from dicomtls.certificates.content import REFUSALS, recognise
-from dicomtls.certificates.describe import readable_name
 from dicomtls.certificates.issue import CredentialFiles, encryption
 from dicomtls.certificates.names import general_name, resource_identifiers
 from dicomtls.certificates.quiet import quiet
@@ -29,11 +28,6 @@ class SigningRequest:
     key: PublicKey
     names: tuple[x509.GeneralName, ...]
     ignored: tuple[str, ...]
-
-    @property
-    def subject_text(self) -> str:
-        """The subject, safe to show."""
-        return readable_name(self.subject) or "(none)"
 
 
 def make_request(subject: x509.Name, names: Sequence[x509.GeneralName], key: PrivateKey) -> bytes:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from dicomtls.certificates.authorities import authority_flaws
 from dicomtls.certificates.chain import Arrangement, arrange
 from dicomtls.certificates.checks import flaws, name_of, remarks, time_flaws
 from dicomtls.certificates.culprits import constraining, with_unknown_critical_extension, wrongly_signed
 from dicomtls.certificates.describe import CertificateDescription, permits_client, permits_server
 from dicomtls.certificates.fields import CertificateFields
 from dicomtls.certificates.findings import Finding, Severity
+from dicomtls.certificates.issuer_flaws import issuer_flaws
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.handshake import CRL_SIGNATURE_FAILURE, classify
 from dicomtls.errors import HandshakeFacts
@@ -253,7 +253,7 @@ class _Verifier:
 
     def _flaws(self, purpose: str | None) -> Iterator[Finding]:
         yield from flaws(self._certificates, self._path, purpose=purpose, now=self._now)
-        yield from authority_flaws(self._certificates, self._path, purpose=purpose)
+        yield from issuer_flaws(self._certificates, self._path, purpose=purpose)
 
     def _finding(self, code: str, facts: HandshakeFacts) -> Finding:
         """What OpenSSL said, about the first certificate that has this fault by our own eyes."""

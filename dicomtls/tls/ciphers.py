@@ -20,6 +20,9 @@ _ODD_CIPHERS = {
     "3DES_EDE_CBC_SHA": "DES-CBC3-SHA",
     "RC4_128_SHA": "RC4-SHA",
     "RC4_128_MD5": "RC4-MD5",
+    "DES_CBC_SHA": "DES-CBC-SHA",
+    "IDEA_CBC_SHA": "IDEA-CBC-SHA",
+    "SEED_CBC_SHA": "SEED-SHA",
     "CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
 }
 _ODD_CIPHERS_TO_IANA = {openssl: iana for iana, openssl in _ODD_CIPHERS.items()}

@@ -33,12 +33,15 @@ def client_context(settings: TLSSettings) -> ssl.SSLContext:
     """Build a client's context: the chain and the name are verified unless the settings say otherwise.
 
     Where pins are given, or the peer is to be remembered, the chain is left to `handshake`, since a pin stands for it;
-    so is the name where it is not to be sent; revocation lists would have no chain to be held against. Raises
+    so is the name where it is not to be sent; a revocation list would then not be looked at, and is refused. Raises
     `CredentialError`, `UsageError`, and `MachineError` where the key log cannot be written.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.hostname_checks_common_name = False
     if settings.insecure or settings.pins or settings.remember is not None:
+        if settings.crl:
+            msg = "a revocation list would not be looked at where no chain is verified"
+            raise UsageError(msg, hints=("leave out --crl, or --insecure, --pin and --trust-on-first-use",))
         settings.pin_digests()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from dicomtls.certificates.passphrase import Passphrase, ask
 from dicomtls.errors import CredentialError
-from dicomtls.files import machine_errors
 
 _PEM_MARK = b"-----BEGIN "
 _HEAD = 65536
@@ -72,6 +71,8 @@ def as_path(content: bytes) -> Iterator[str]:
             yield f"{_DESCRIPTORS}/{descriptor}"
         return
     import tempfile  # 2 ms that only systems without memfd_create need
+
+    from dicomtls.files import machine_errors
 
     with machine_errors("a temporary file"):
         descriptor, name = tempfile.mkstemp(prefix="dicomtls-")  # 0600

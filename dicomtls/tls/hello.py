@@ -5,14 +5,18 @@ and suites that the local OpenSSL does not have.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 HANDSHAKE: Final = 22
+"""The content type of a record (RFC 8446 section 5.1)."""
 CLIENT_HELLO, SERVER_HELLO, CERTIFICATE = 1, 2, 11
+"""The types of handshake messages (RFC 8446 section 4)."""
 LONGEST_RECORD: Final = 1 << 14
+"""Bytes of content."""
 
 SSL_2, SSL_3, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 = 0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304
+"""Versions as they stand in records and hellos."""
 _VERSION_NAMES: Final = {
     SSL_2: "SSLv2",
     SSL_3: "SSLv3",
@@ -54,7 +58,7 @@ class ClientHello(NamedTuple):
         version = reader.number(2)
         reader.take(32)
         reader.sized(1)
-        suites = tuple(suite for suite in _numbers(reader.sized(2)) if suite not in _SIGNALS and not _is_grease(suite))
+        suites = _real_suites(_numbers(reader.sized(2)))
         reader.sized(1)
         found = _extensions(reader)
         return cls(
@@ -78,14 +82,19 @@ class ClientHello(NamedTuple):
         version, length = reader.number(2), reader.number(2)
         reader.take(4)
         specs = reader.take(length)
-        suites = (specs[start : start + 3] for start in range(0, len(specs), 3))
-        return cls(
-            version=version,
-            suites=tuple(int.from_bytes(suite) for suite in suites if suite[0] == 0 and int.from_bytes(suite)),
-        )
+        if length % 3:
+            msg = "half a suite at the end of a list"
+            raise ValueError(msg)
+        numbers = (int.from_bytes(specs[start : start + 3]) for start in range(0, len(specs), 3))
+        # Those above two bytes are the suites of SSL 2.0 itself.
+        return cls(version=version, suites=_real_suites(number for number in numbers if 0 < number < 1 << 16))
 
     def encode(self, *, random: bytes | None = None) -> bytes:
-        """The handshake message; at TLS 1.3 without a key share, so that the server asks for one and no more."""
+        """The handshake message; at TLS 1.3 without a key share, so that the server asks for one and no more.
+
+        `random` has 32 bytes. Raises `ValueError` for a server name that is not ASCII, `OverflowError` for what is
+        longer than its length can say.
+        """
         extensions = [_extension(_RENEGOTIATION, b"\0")]  # RFC 5746: some servers answer nobody without it
         if self.server_name is not None:
             extensions.append(_extension(_SERVER_NAME, sized(2, b"\0" + sized(2, self.server_name.encode("ascii")))))
@@ -141,13 +150,13 @@ def message(kind: int, body: bytes) -> bytes:
 
 
 def records(messages: bytes, version: int = TLS_1_2) -> bytes:
-    """Handshake messages in as few records as they need."""
+    """Handshake messages in as few records as they need (RFC 8446 section 5.1)."""
     pieces = (messages[start : start + LONGEST_RECORD] for start in range(0, len(messages), LONGEST_RECORD))
     return b"".join(bytes([HANDSHAKE]) + version.to_bytes(2) + sized(2, piece) for piece in pieces)
 
 
 def sized(octets: int, content: bytes) -> bytes:
-    """Content behind its length in so many octets."""
+    """Content behind its length in so many octets; raises `OverflowError` where those do not hold it."""
     return len(content).to_bytes(octets) + content
 
 
@@ -164,6 +173,10 @@ def _numbers(data: bytes) -> tuple[int, ...]:
         msg = "half a number at the end of a list"
         raise ValueError(msg)
     return tuple(int.from_bytes(data[start : start + 2]) for start in range(0, len(data), 2))
+
+
+def _real_suites(numbers: Iterable[int]) -> tuple[int, ...]:
+    return tuple(number for number in numbers if number not in _SIGNALS and not _is_grease(number))
 
 
 def _is_grease(number: int) -> bool:

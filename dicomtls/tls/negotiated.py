@@ -24,6 +24,8 @@ _SHORT_NAMES = {
     "localityName": "L",
     "domainComponent": "DC",
 }
+# RFC 4514 section 2.4: or a value could look like two attributes.
+_ESCAPED = str.maketrans({one: f"\\{one}" for one in '\\",+;<>'})
 
 
 @dataclass(frozen=True)
@@ -189,8 +191,9 @@ def _unverified_info(tls: ssl.SSLObject) -> dict[str, Any]:
 
 
 def _distinguished_name(name: Any) -> str:
-    """Write a name as RFC 4514 does, but in the order of the certificate."""
-    return ", ".join(f"{_SHORT_NAMES.get(kind, kind)}={value}" for relative in name for kind, value in relative)
+    """Write a name as RFC 4514 does, but in the order of the certificate; control characters stay."""
+    parts = ((_SHORT_NAMES.get(kind, kind), value.translate(_ESCAPED)) for relative in name for kind, value in relative)
+    return ", ".join(f"{kind}={value}" for kind, value in parts)
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -219,14 +222,17 @@ def _address(text: str) -> str:
 def _packed_address(text: str) -> bytes | None:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
-            return socket.inet_pton(family, text.strip())
+            # The zone of an IPv6 address means something on one machine only, and stands in no certificate (RFC 4007).
+            return socket.inet_pton(
+                family, text.strip() if family == socket.AF_INET else text.strip().partition("%")[0]
+            )
         except (OSError, ValueError):
             continue
     return None
 
 
 def is_ip_address(text: str) -> bool:
-    """Whether the text is an IPv4 or IPv6 address."""
+    """Whether the text is an IPv4 or IPv6 address, the latter maybe with its zone."""
     return _packed_address(text) is not None
 
 

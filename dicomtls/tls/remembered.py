@@ -15,6 +15,7 @@ from dicomtls.files import alone_in, machine_errors, write_files
 from dicomtls.peer import format_address
 
 FILE_NAME: Final = "known-peers.txt"
+"""Of the file in its folder."""
 _HEADER: Final = (
     "# dicomtls: peers trusted when they were met first; without its line a peer is met for the first time again"
 )
@@ -25,7 +26,10 @@ _FIELDS: Final = 4
 
 @dataclass(frozen=True)
 class Remembered:
-    """A peer and the certificate that it showed."""
+    """A peer and the certificate that it showed.
+
+    `address` is HOST:PORT, `pin` as `--pin` takes it, `since` the day of the first meeting (YYYY-MM-DD, UTC).
+    """
 
     address: str
     pin: str
@@ -60,9 +64,10 @@ class RememberedPeers:
         return next((one.pin for one in self.all() if one.address == address), None)
 
     def remember(self, host: str, port: int, fingerprint: str, subject: str) -> None:
-        """Keep the certificate of a peer; raises as `all` does, and `MachineError`.
+        """Keep the certificate of a peer; `fingerprint` is its SHA-256 in hexadecimal.
 
-        Whoever met it at the same time and saw another certificate is contradicted: `CredentialError`.
+        Raises as `all` does, `MachineError`, and `UsageError` where another process keeps the file for ten seconds.
+        Whoever met the peer at the same time and saw another certificate is contradicted: `CredentialError`.
         """
         address, pin = _address(host, port), f"sha256:{fingerprint}"
         with machine_errors(self._folder):

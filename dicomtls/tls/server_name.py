@@ -10,9 +10,10 @@ _LONGEST_LABEL = 63
 def checked_server_name(name: str) -> str | bytes:
     """Return a DNS name or an IP address in the form that `ssl` takes; raises `UsageError` where it is neither.
 
-    A full stop at the end is left out: whoever writes a name to its root means the same host (RFC 6066 section 3).
+    A full stop at the end is left out: whoever writes a name to its root means the same host (RFC 6066 section 3). So
+    is the zone of an IPv6 address, which means something on this machine only (RFC 4007 section 11.2).
     """
-    text = name.removesuffix(".")
+    text = name.partition("%")[0] if ":" in name else name.removesuffix(".")
     if not _is_host_name(text):
         msg = f"not a name that can be sent to a server: {text!r}"
         raise UsageError(msg, hints=("give a DNS name or an IP address with --server-name",))

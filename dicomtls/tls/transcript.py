@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from dicomtls.tls.hello import CERTIFICATE, CLIENT_HELLO, HANDSHAKE, SERVER_HELLO, SSL_2, ClientHello
@@ -27,7 +28,6 @@ _MAXIMUM_AUTHORITIES = 1000
 # The longest chain that OpenSSL takes, 100 KiB, in the shortest fragments that anybody sends, is a fraction of it.
 _MAXIMUM_RECORDS = 2000
 
-# RFC 8446 section 6 and RFC 5246 section 7.2, with their spelling.
 ALERTS = {
     0: "close_notify",
     10: "unexpected_message",
@@ -64,6 +64,7 @@ ALERTS = {
     116: "certificate_required",
     120: "no_application_protocol",
 }
+"""RFC 8446 section 6 and RFC 5246 section 7.2, with their spelling."""
 
 # IANA "TLS Supported Groups".
 _GROUPS = {
@@ -88,7 +89,11 @@ _GROUPS = {
 
 @dataclass
 class Transcript:
-    """What was seen of one handshake, from the side that `server_side` names."""
+    """What was seen of one handshake, from the side that `server_side` names.
+
+    Alerts are spelled as in RFC 8446 section 6, those without a name there by their number; the last one counts.
+    `group` is IANA's name, `dhN` for a prime of N bits that has none. What is None was not seen.
+    """
 
     server_side: bool = False
     alert_received: str | None = None
@@ -100,6 +105,7 @@ class Transcript:
     authorities: tuple[bytes, ...] = field(default=(), repr=False)
     """The names (DER) of the authorities that the server accepts for clients; empty where it named none."""
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    """The certificates that the peer sent (DER), in its order."""
     own_chain: tuple[bytes, ...] = field(default=(), repr=False)
     _records: int = 0
 
@@ -117,7 +123,7 @@ class Transcript:
         return self._records > _MAXIMUM_RECORDS
 
     def record(self, direction: str, version: int, content_type: int, data: bytes) -> None:
-        """Take in one message; `direction` is "read" or "write"."""
+        """Take in one message as OpenSSL's callback gives it; `direction` is "read" or "write". Raises nothing."""
         received = direction == "read"
         if content_type == _HEADER:
             self._records += received
@@ -180,14 +186,10 @@ def stop_watching(tls: ssl.SSLObject) -> None:
         tls.context = _quiet_context()
 
 
+@cache
 def _quiet_context() -> ssl.SSLContext:
     # An `SSLObject` takes the callback over from its context, so it is given one that has none.
-    if not _QUIET:
-        _QUIET.append(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
-    return _QUIET[0]
-
-
-_QUIET: list[ssl.SSLContext] = []
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 def _on_message(

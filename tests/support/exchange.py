@@ -294,6 +294,18 @@ class Failure(NamedTuple):
     by: str
 
 
+disagreements = pytest.mark.parametrize(
+    ("identity", "trusted", "expected"),
+    [
+        ("client", "other_ca", Failure(4, "unknown-issuer", "us")),
+        (None, "ca", Failure(4, "client-certificate-required", "peer")),
+        ("other_client", "ca", Failure(4, "client-certificate-refused", "peer")),
+    ],
+    ids=["we trust another CA", "no client certificate", "client certificate of another CA"],
+)
+"""Our certificate, whom we trust, and what comes of it."""
+
+
 def failure(result: Result) -> Failure:
     """How a run with `--json` failed.
 

@@ -211,6 +211,16 @@ def send(*parts: bytes) -> Callable[[socket.socket], None]:
     return play
 
 
+def send_and_wait(*parts: bytes) -> Callable[[socket.socket], bytes]:
+    """A peer that sends the parts and then keeps silent until we close; returns what we sent."""
+
+    def play(sock: socket.socket) -> bytes:
+        send(*parts)(sock)
+        return receive_until_end(sock)
+
+    return play
+
+
 def saying(*parts: bytes) -> Callable[[socket.socket], list[PDU | bytes]]:
     """A peer that sends this and listens until we close; returns what came, PDU by PDU."""
 

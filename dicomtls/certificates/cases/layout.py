@@ -15,6 +15,7 @@ from dicomtls.certificates.cases.workshop import Workshop
 from dicomtls.certificates.issue import CredentialFiles, PrivateKey
 
 INDEX = "index.json"
+"""Name of the file that lists the cases, as `Case.entry` has them."""
 
 
 @dataclass(frozen=True)

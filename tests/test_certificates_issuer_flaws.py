@@ -1,4 +1,4 @@
-"""dicomtls.certificates.authorities: who is none, and who issued what it may not."""
+"""dicomtls.certificates.issuer_flaws: who is none, and who issued what it may not."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from dicomtls.certificates.authorities import authority_flaws
 from dicomtls.certificates.describe import describe
+from dicomtls.certificates.issuer_flaws import issuer_flaws
 from tests.support.certificates import make_certificate
 from tests.support.chains import Issued, issue
 
@@ -18,7 +18,7 @@ _CLIENTS_ONLY = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 def flawed(*chain: Issued, purpose: str | None = None) -> list[tuple[str, int | None]]:
     """The flaws of a chain that is in order: each code and place."""
     certificates = [describe(one.der) for one in chain]
-    found = list(authority_flaws(certificates, range(len(chain)), purpose=purpose))
+    found = list(issuer_flaws(certificates, range(len(chain)), purpose=purpose))
     assert all(finding.hints for finding in found)
     return [(finding.code, finding.certificate) for finding in found]
 
@@ -55,7 +55,7 @@ def test_root_without_basic_constraints_is_judged_as_openssl_does(
 ) -> None:
     """An old root, or one whose keyUsage says it."""
     chain = [describe(issue("leaf").der), describe(make_certificate(*extensions))]
-    found = [finding.code for finding in authority_flaws(chain, [0, 1], purpose=None)]
+    found = [finding.code for finding in issuer_flaws(chain, [0, 1], purpose=None)]
     assert found == ([] if is_one else ["invalid-ca"])
 
 

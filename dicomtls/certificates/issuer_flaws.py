@@ -19,7 +19,7 @@ from dicomtls.certificates.fields import (
 from dicomtls.certificates.findings import Finding, Severity
 
 
-def authority_flaws(
+def issuer_flaws(
     certificates: Sequence[CertificateDescription], path: Sequence[int], *, purpose: str | None
 ) -> Iterator[Finding]:
     """Yield the faults of each certificate of the path but the leaf for which a handshake may fail, as errors."""
