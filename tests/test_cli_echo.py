@@ -266,6 +266,17 @@ def test_ctrl_c_is_exit_130_with_a_document() -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_stages_are_logged_as_they_are_reached() -> None:
+    """With `-v`, while a peer still lets us wait, and each once."""
+    with raw_server(keep_silent) as peer, started_dicomtls("echo", peer.address, "--no-tls", "-v") as running:
+        log = running.wait_for_log("dicomtls: info: tcp: ")
+        assert f"dicomtls: info: name: {peer.host}" in log
+        assert "association" not in log
+        result = running.stop(how=signal.SIGINT)
+    assert result.stderr.count("dicomtls: info: tcp: ") == 1
+    assert "dicomtls: info: association: failed, DICOMTLS to ANY-SCP" in result.stderr
+
+
 def test_hostile_names_are_shown_harmless(pki: PKI) -> None:
     """A host that brings control characters is refused, and written so that it does nothing."""
     result = run_dicomtls("echo", "\x1b[31mpacs", "--ca", pki.ca)

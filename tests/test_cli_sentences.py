@@ -1,5 +1,6 @@
 """What commands say in the same words."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -100,6 +101,11 @@ def attempt_with(*begun: str, negotiated: Negotiated | None = None) -> Attempt:
     return Attempt(peer, "WS1", address="192.0.2.7:2762", negotiated=negotiated, timing_ms=times)
 
 
+def lines_of(found: Iterator[tuple[str, str]]) -> list[str]:
+    """Without the keys."""
+    return [line for _, line in found]
+
+
 def test_stages_are_those_that_were_begun_and_the_last_failed() -> None:
     """With fact and time; after the association nothing here has failed."""
     begun = ("resolve", "connect", "handshake", "associate")
@@ -110,13 +116,13 @@ def test_stages_are_those_that_were_begun_and_the_last_failed() -> None:
         f"tls: {BEGIN}, verified, 10 days left, client certificate sent (1.0 ms)",
         "association: WS1 to PACS (1.0 ms)",
     ]
-    assert list(stages(whole, None)) == list(stages(whole, Stage.DIMSE)) == lines
-    assert list(stages(whole, Stage.ASSOCIATION)) == [*lines[:3], "association: failed, WS1 to PACS (1.0 ms)"]
+    assert lines_of(stages(whole, None)) == lines_of(stages(whole, Stage.DIMSE)) == lines
+    assert lines_of(stages(whole, Stage.ASSOCIATION)) == [*lines[:3], "association: failed, WS1 to PACS (1.0 ms)"]
     refused = "association: not reached, the peer refused the handshake (1.0 ms)"
-    assert list(stages(whole, Stage.TLS)) == [*lines[:3], refused]
-    assert list(stages(attempt_with(*begun[:3]), Stage.TLS)) == [*lines[:2], "tls: failed, no handshake (1.0 ms)"]
-    assert list(stages(attempt_with("resolve"), Stage.NAME)) == ["name: failed, pacs.example (1.0 ms)"]
-    assert list(stages(attempt_with(), Stage.LOCAL)) == []
+    assert lines_of(stages(whole, Stage.TLS)) == [*lines[:3], refused]
+    assert lines_of(stages(attempt_with(*begun[:3]), Stage.TLS)) == [*lines[:2], "tls: failed, no handshake (1.0 ms)"]
+    assert lines_of(stages(attempt_with("resolve"), Stage.NAME)) == ["name: failed, pacs.example (1.0 ms)"]
+    assert lines_of(stages(attempt_with(), Stage.LOCAL)) == []
 
 
 def test_nothing_is_warned_of_without_a_certificate(capsys: pytest.CaptureFixture[str]) -> None:

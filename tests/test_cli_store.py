@@ -229,6 +229,12 @@ def test_mistake_is_exit_2_before_anybody_is_connected_to(
     assert (written["sent"], written["failed"], written["skipped"]) == (0, [], [])
 
 
+def test_port_behind_a_blank_is_taken_for_one(tmp_path: Path) -> None:
+    """As those write it who come from storescu."""
+    result = store("192.0.2.1", "104", "a.dcm", cwd=tmp_path)
+    assert (result.exit_status, "a port is written behind its host: HOST:104" in result.stderr) == (2, True)
+
+
 def test_report_has_a_row_for_each_file(tmp_path: Path) -> None:
     """Stored, refused, unreadable and skipped ones; an old report is replaced."""
     folder, report = tmp_path / "study", tmp_path / "report"

@@ -7,6 +7,7 @@ from typer._click.exceptions import NoSuchOption
 from dicomtls.cli.app import COMMANDS
 from dicomtls.cli.echo import echo
 from dicomtls.cli.usage import ParserError, no_such_command, too_many_arguments, usage_error
+from tests.support.cli import run_dicomtls
 
 
 def test_nearest_command_is_suggested() -> None:
@@ -21,6 +22,7 @@ def test_nearest_command_is_suggested() -> None:
         (["104"], "a port is written behind its host: HOST:104"),
         (["a", "b"], "'dicomtls echo --help' explains it"),
         (["+cf"], "here it is --ca"),
+        (["+crl", "x"], "here it is --crl"),
     ],
 )
 def test_argument_that_is_too_much_gets_the_hint_that_fits(extra: list[str], hint: str) -> None:
@@ -44,3 +46,22 @@ def test_option_that_what_was_typed_begins_with_is_suggested(typed: str, meant: 
     with pytest.raises(NoSuchOption) as caught:
         echo.make_context("dicomtls echo", ["localhost", typed, "x"], parent=typer.Context(COMMANDS))
     assert usage_error(caught.value, [], "dicomtls echo").hints == (f"did you mean {meant}?",)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["echo", "x", "--tls"], "here it is nothing: TLS is on"),
+        (["echo", "x", "--tls12"], "here it is --tls-max 1.2"),
+        (["echo", "-c", "PACS@x:1"], "here it is the peer itself: AET@HOST:PORT"),
+        (["echo", "-connect", "x:1", "-CAfile", "ca.pem"], "here it is the peer itself: HOST:PORT"),
+        (["echo", "x", "--tlsv1"], "did you mean --tls-min?"),
+        (["serve", "--worklist", "x", "--grase", "3"], "did you mean --grace?"),
+    ],
+)
+def test_option_of_another_tool_is_translated(words: list[str], hint: str) -> None:
+    """None that means TLS leads to one that leaves it out, and none of ours is taken for another's."""
+    said = run_dicomtls(*words)
+    assert said.exit_status == 2
+    assert hint in said.stderr
+    assert "--no-tls" not in said.stderr

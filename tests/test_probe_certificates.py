@@ -1,11 +1,14 @@
 """dicomtls.probe.certificates: all that is wrong with the peer's certificate, and what it may have against ours."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from dicomtls.errors import By
 from dicomtls.probe.certificates import fits
+from tests.support.chains import issue
 from tests.support.inquiries import attempts, explained, target
 from tests.support.peers import openssl_s_server, pynetdicom_scp
 from tests.support.pki import PKI, Identity, server_context
@@ -64,6 +67,18 @@ def test_all_findings_are_told(pki: PKI) -> None:
     assert "; besides: the certificate expired on " in diagnosis.message
     codes = [finding["code"] for finding in diagnosis.evidence["findings"]]  # type: ignore[attr-defined]  # a list
     assert codes == ["name-mismatch", "expired"]
+
+
+def test_authority_that_was_made_anew_is_told_from_an_unknown_one(pki: PKI, tmp_path: Path) -> None:
+    """Its name is among the anchors, and its key is not: as after a second `certgen pki` in another folder."""
+    with openssl_s_server(pki) as server:
+        for authority, is_namesake in (("dicomtls test CA", True), ("another CA", False)):
+            path = tmp_path / "ca.pem"
+            path.write_bytes(issue(authority, is_ca=True).pem)
+            diagnosis = explained(target(server.port, replace(client_tls(pki), ca=(path,))))
+            assert diagnosis.code == "unknown-issuer"
+            assert ("with another key" in diagnosis.hints[0]) is is_namesake
+            assert any("--ca" in hint for hint in diagnosis.hints)
 
 
 def test_name_that_works_is_tried(pki: PKI) -> None:

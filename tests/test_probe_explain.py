@@ -1,6 +1,7 @@
 """dicomtls.probe.explain: which failures are looked at again, and what never is."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,15 @@ def test_follow_up_can_be_forbidden(pki: PKI) -> None:
         server.wait_for_connections(1)
     assert server.connections == 1
     assert "follow_up" not in diagnosis.evidence
+
+
+@pytest.mark.parametrize("follow_up", [True, False])
+def test_commands_of_hints_can_be_typed(pki: PKI, *, follow_up: bool) -> None:
+    """With the address of the peer in them."""
+    with openssl_s_server(pki) as server:
+        who = target(server.port, replace(client_tls(pki), ca=(pki.other_ca,)))
+        diagnosis = explained(who, follow_up=follow_up)
+    assert f"look at what it sends: dicomtls inspect-cert localhost:{server.port}" in diagnosis.hints
 
 
 def test_silent_peer_is_left_alone(pki: PKI) -> None:

@@ -6,6 +6,7 @@ Written as RFC 4514 says, and as `describe.readable_name` writes the names of ce
 from typing import Final
 
 from dicomtls.certificates.der import SEQUENCE, DERError, children
+from dicomtls.certificates.escaping import escaped
 from dicomtls.certificates.fields import UNREADABLE, object_identifier
 
 _SHORT_NAMES: Final = {
@@ -22,7 +23,6 @@ _SHORT_NAMES: Final = {
     "1.2.840.113549.1.9.1": "E",
 }
 _ENCODINGS: Final = {12: "utf-8", 19: "ascii", 22: "ascii", 20: "latin-1", 30: "utf-16-be", 28: "utf-32-be"}
-_SPECIAL: Final = frozenset('\\",+;<>')
 
 
 def distinguished_name(der: bytes) -> str:
@@ -50,14 +50,4 @@ def _value(tag: int, content: bytes) -> str:
     encoding = _ENCODINGS.get(tag)
     if encoding is None:
         return f"#{content.hex()}"
-    text = content.decode(encoding, errors="replace")
-    last = len(text) - 1
-    return "".join(_character(one, is_first=not number, is_last=number == last) for number, one in enumerate(text))
-
-
-def _character(one: str, *, is_first: bool, is_last: bool) -> str:
-    if one in _SPECIAL or (one == " " and (is_first or is_last)) or (one == "#" and is_first):
-        return f"\\{one}"
-    if one.isprintable():
-        return one
-    return "".join(f"\\{octet:02X}" for octet in one.encode("utf-8", "surrogatepass"))
+    return escaped(content.decode(encoding, errors="replace"))

@@ -46,7 +46,7 @@ def echo(
         settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
         tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
-        report.attempt = attempt = Attempt(target, settings.calling_ae_title)
+        attempt = report.follow(Attempt(target, settings.calling_ae_title))
         report.target = tls.follow_up(target, tls_settings, settings)
         with interruptible() as interrupt:
             result = ask(

@@ -50,7 +50,7 @@ def get(
         settings, target = association.settings(trace=out.trace), association.peer(peer, no_tls=tls.no_tls)
         tls_settings = tls.trusting(tls.settings(), target)
         tls.announce(out)
-        so_far.attempt = attempt = Attempt(target, settings.calling_ae_title)
+        attempt = so_far.follow(Attempt(target, settings.calling_ae_title))
         so_far.target = tls.follow_up(target, tls_settings, settings)
         requestor = Requestor(target, tls_settings, settings)
         with closing(FolderStorage(output_directory)) as storage:

@@ -107,7 +107,7 @@ class Inspector:
         from dicomtls.scu.fetch import fetch_chain
 
         report.values["kind"] = "peer"
-        report.attempt = attempt = Attempt(self._peer(target), DEFAULT_CALLING_AE_TITLE)
+        attempt = report.follow(Attempt(self._peer(target), DEFAULT_CALLING_AE_TITLE))
         other_name = self.known.configuration.settings_for(target).get("server-name")
         settings = replace(self.settings, server_name=other_name) if isinstance(other_name, str) else self.settings
         with interruptible() as interrupt:

@@ -10,7 +10,7 @@ from dicomtls.cli.documents import envelope
 from dicomtls.cli.output import Output
 from dicomtls.cli.sentences import stages
 from dicomtls.cli.text import Line
-from dicomtls.errors import DicomTLSError, ExitStatus, Interrupted
+from dicomtls.errors import DicomTLSError, ExitStatus, Interrupted, Stage
 
 if TYPE_CHECKING:
     from dicomtls.diagnosis import Diagnosis
@@ -32,14 +32,36 @@ class Report:
     lines: list[Line] = field(default_factory=list)
     is_told: bool = False
     target: "Target | None" = None
+    output: Output | None = None
+    _logged: set[str] = field(default_factory=set)
+
+    def follow(self, attempt: "Attempt") -> "Attempt":
+        """Report on this attempt; with `-v` each stage that it comes through has its line at once."""
+        self.attempt = attempt
+        if self.output is not None and self.output.verbose:
+            attempt.on_stage = self._log
+        return attempt
+
+    def log_the_rest(self, failed: Stage | None) -> None:
+        """The line of the stage where it ended, if it did; `failed` says which that was."""
+        if self.output is not None and self.output.verbose and self.attempt is not None:
+            # What has no line by now was not come through, also where nothing but Ctrl-C was the reason.
+            for name, line in stages(self.attempt, failed if failed is Stage.TLS else Stage.ASSOCIATION):
+                if name not in self._logged:
+                    self.output.detail(line)
+
+    def _log(self, stage: str) -> None:
+        """Once: a second association of the same command says nothing new."""
+        if self.output is not None and self.attempt is not None and stage not in self._logged:
+            self._logged.add(stage)
+            self.output.detail(dict(stages(self.attempt, None))[stage])
 
 
 def run(output: Output, body: Callable[[Report], None]) -> int:
     """Run `body`, write what it reported, and return the exit status; a body fails by raising."""
-    report = Report()
+    report = Report(output=output)
     failure = _failure_of(body, report)
-    if report.attempt is not None:
-        _log_stages(output, report.attempt, failure)
+    report.log_the_rest(failure.stage if failure is not None else None)
     if failure is None and report.is_told:
         return ExitStatus.SUCCESS
     document = envelope(output.command, report.attempt, failure, report.values) if output.json else {}
@@ -109,10 +131,3 @@ def _diagnose(error: DicomTLSError | OSError | MemoryError) -> "Diagnosis":
     from dicomtls.diagnosis import diagnose  # only a failure needs its tables
 
     return diagnose(error)
-
-
-def _log_stages(output: Output, attempt: "Attempt", failure: "Diagnosis | None") -> None:
-    """How far it came: a line for each stage, with `-v`."""
-    if output.verbose:
-        for line in stages(attempt, failure.stage if failure is not None else None):
-            output.detail(line)

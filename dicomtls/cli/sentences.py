@@ -76,8 +76,8 @@ def _own_days_left(negotiated: "Negotiated") -> int | None:
         return None
 
 
-def stages(attempt: "Attempt", failed: "Stage | None") -> "Iterator[str]":
-    """A line for each stage that was begun: name, tcp, tls, association, with its fact and its time.
+def stages(attempt: "Attempt", failed: "Stage | None") -> "Iterator[tuple[str, str]]":
+    """Each stage that was begun, by its key in `timing_ms`: a line with its name, its fact and its time.
 
     `failed` is the stage at which the attempt ended, None where it did not.
     """
@@ -94,7 +94,7 @@ def stages(attempt: "Attempt", failed: "Stage | None") -> "Iterator[str]":
             fact = "not reached, the peer refused the handshake"
         elif name == begun[-1] and failed in _ENDS_AT:
             fact = f"failed, {fact}"
-        yield f"{_STAGES[name]}: {fact} ({attempt.timing_ms[name]:.1f} ms)"
+        yield name, f"{_STAGES[name]}: {fact} ({attempt.timing_ms[name]:.1f} ms)"
 
 
 _STAGES = {"resolve": "name", "connect": "tcp", "handshake": "tls", "associate": "association"}

@@ -1,7 +1,8 @@
 """Mistakes on the command line, in our own words: what is wrong, and what was probably meant."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from typer._click.exceptions import BadParameter, MissingParameter, NoSuchOption
 from typer._click.exceptions import UsageError as ParserError
@@ -9,41 +10,11 @@ from typer._click.exceptions import UsageError as ParserError
 from dicomtls.cli.declaring import ORIGIN
 from dicomtls.errors import UsageError
 
+if TYPE_CHECKING:
+    from typer._click.core import Parameter
+
 __all__ = ["ParserError", "no_such_command", "too_many_arguments", "usage_error"]
 
-_DCMTK_OPTIONS = {
-    "-aet": "--calling-aet",
-    "-aec": "--called-aet",
-    "--aetitle": "--calling-aet",
-    "--call": "--called-aet",
-    "-ic": "--insecure",
-    "--ignore-peer-cert": "--insecure",
-    "+cf": "--ca",
-    "--add-cert-file": "--ca",
-    "+cd": "--ca",
-    "--add-cert-dir": "--ca",
-    "+tls": "--key and --cert",
-    "--enable-tls": "--key and --cert",
-    "+tla": "nothing: TLS is on, and a certificate is optional",
-    "--anonymous-tls": "nothing: TLS is on, and a certificate is optional",
-    "-ta": "--association-timeout",
-    "--acse-timeout": "--association-timeout",
-    "-td": "--dimse-timeout",
-    "-to": "--connect-timeout",
-    "--timeout": "--connect-timeout",
-    "-pdu": "--max-pdu",
-    "--max-pdu-size": "--max-pdu",
-    "-S": "--model study-root",
-    "--study": "--model study-root",
-    "-P": "--model patient-root",
-    "--patient": "--model patient-root",
-    "-W": "--model worklist",
-    "--worklist": "--model worklist",
-    "-X": "--output with a folder",
-    "--extract": "--output with a folder",
-    "--cancel": "--limit",
-}
-"""What those who come from echoscu, findscu and storescu type, and what it is called here."""
 _OUR_WORDS = {"is not a valid boolean": "is neither true nor false", "is not a valid int": "is not a whole number"}
 
 
@@ -56,11 +27,18 @@ def no_such_command(name: str, path: str, names: Sequence[str]) -> UsageError:
 
 def too_many_arguments(extra: Sequence[str], path: str) -> UsageError:
     """The error for arguments that nothing takes."""
-    if extra[0] in _DCMTK_OPTIONS:
+    if extra[0] in foreign_options():
         return _foreign_option(extra[0])
     # DCMTK's tools take the port as an argument of its own.
     hint = f"a port is written behind its host: HOST:{extra[0]}" if extra[0].isdecimal() else _help_hint(path)
     return UsageError(f"too many arguments: {' '.join(extra)}", hints=(hint,))
+
+
+def foreign_options() -> Mapping[str, str]:
+    """What those type who come from other tools."""
+    from dicomtls.cli.foreign import OPTIONS  # only on the way to an error
+
+    return OPTIONS
 
 
 def usage_error(error: ParserError, arguments: Sequence[str], path: str) -> UsageError:
@@ -70,30 +48,40 @@ def usage_error(error: ParserError, arguments: Sequence[str], path: str) -> Usag
     if isinstance(error, BadParameter):
         return UsageError(f"{_name_of(error)}: {_sentence(error.message)}", hints=(_help_hint(path),))
     if isinstance(error, NoSuchOption):
-        foreign = next((argument for argument in arguments if argument in _DCMTK_OPTIONS), None)
+        ours = {name for parameter in _parameters(error) for name in parameter.opts}
+        foreign = next((typed for typed in arguments if typed in foreign_options() and typed not in ours), None)
         return _foreign_option(foreign) if foreign else _no_such_option(error, path)
     return UsageError(_sentence(error.message), hints=(_help_hint(path),))
 
 
 def _foreign_option(name: str) -> UsageError:
-    return UsageError(f"no such option: {name}", hints=(f"here it is {_DCMTK_OPTIONS[name]}",))
+    return UsageError(f"no such option: {name}", hints=(f"here it is {foreign_options()[name]}",))
 
 
 def _no_such_option(error: NoSuchOption, path: str) -> UsageError:
     if error.ctx is not None and error.ctx.parent is None:
         hint = f"options come after the command: {path} COMMAND {error.option_name}"
-    elif near := _begun(error) or error.possibilities:
+    elif near := _begun(error) or _near(error):
         hint = f"did you mean {near[0]}?"
     else:
         hint = _help_hint(path)
     return UsageError(f"no such option: {error.option_name}", hints=(hint,))
 
 
+def _near(error: NoSuchOption) -> Sequence[str]:
+    """What it resembles; nobody who types `--tlsv1` is told to leave TLS out."""
+    typed = error.option_name.startswith("--no")
+    return [name for name in error.possibilities or () if typed or not name.startswith("--no-")]
+
+
 def _begun(error: NoSuchOption) -> Sequence[str]:
     """The option that what was typed begins with, as --cafile and --cacert begin with --ca; the longest first."""
-    known = error.ctx.command.params if error.ctx is not None else []
-    names = [name for parameter in known for name in parameter.opts if name.startswith("--")]
+    names = [name for parameter in _parameters(error) for name in parameter.opts if name.startswith("--")]
     return sorted((name for name in names if error.option_name.startswith(name)), key=len, reverse=True)
+
+
+def _parameters(error: ParserError) -> "Sequence[Parameter]":
+    return error.ctx.command.params if error.ctx is not None else []
 
 
 def _name_of(error: BadParameter) -> str:

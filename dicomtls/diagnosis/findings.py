@@ -34,4 +34,13 @@ def with_all_findings(
     others = [finding.message for finding in errors if finding.code != diagnosis.code]
     evidence = {**diagnosis.evidence, "findings": [finding.as_json() for finding in errors]}
     message = "; besides: ".join((diagnosis.message, "; ".join(others))) if others else diagnosis.message
-    return replace(diagnosis, message=message, evidence=evidence)
+    hints = (*_hint_at_namesake(errors, diagnosis.code), *diagnosis.hints)
+    return replace(diagnosis, message=message, evidence=evidence, hints=hints)
+
+
+def _hint_at_namesake(errors: "list[Finding]", code: str) -> tuple[str, ...]:
+    """Whoever gave an authority with that very name wants to hear more than that it is unknown."""
+    from dicomtls.diagnosis.inspection import NAMESAKE
+
+    is_there = any(NAMESAKE in finding.hints for finding in errors if finding.code == code)
+    return (NAMESAKE,) if is_there else ()

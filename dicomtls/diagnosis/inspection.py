@@ -132,9 +132,10 @@ _LEAVE: Final = {
 }
 # X509_V_ERR_SUBTREE_MINMAX, _UNSUPPORTED_CONSTRAINT_TYPE and _UNSUPPORTED_CONSTRAINT_SYNTAX.
 _CONSTRAINT_NOT_KNOWN: Final = frozenset({49, 51, 52})
-_NAMESAKE: Final = (
+NAMESAKE: Final = (
     "an authority of that name is among the trust anchors, with another key: it has a new one by now, or is another's"
 )
+"""The hint where it is not the name of the issuer that is unknown."""
 _TOO_LONG: Final = "the certificates are longer than what OpenSSL takes from anybody (100 KiB)"
 _TOO_LONG_HINTS: Final = ("leave out what is no part of the chain, or have them issued with fewer names",)
 _WRONGLY_SIGNED: Final = "bears a signature that is not its issuer's"
@@ -276,7 +277,7 @@ class _Verifier:
             message = _ANCHOR_FAULTS[code].format(role=self._role)
         hints = _HINTS.get(code) or cause.hints(facts)
         if code in _NO_ANCHOR and self._has_namesake_of_issuer():
-            hints = (_NAMESAKE, *hints)
+            hints = (NAMESAKE, *hints)
         return Finding(code, Severity.ERROR, message, place, hints)
 
     def _has_namesake_of_issuer(self) -> bool:

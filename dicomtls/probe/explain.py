@@ -16,6 +16,7 @@ from dicomtls.errors import (
     HandshakeError,
     Interrupted,
 )
+from dicomtls.peer import format_address
 from dicomtls.probe.certificates import look_at_own_certificate, look_at_peer_certificate
 from dicomtls.probe.hello import offer_everything
 from dicomtls.probe.inquiry import Inquiry
@@ -39,8 +40,11 @@ def explain(
     anything at the peer. Raises nothing that a peer can cause; an interrupt ends the looking, not the diagnosis.
     """
     diagnosis = _with_titles(diagnose(error), error, target)
-    if not follow_up:
-        return diagnosis
+    return _with_address(_look_again(error, diagnosis, target, interrupt) if follow_up else diagnosis, target)
+
+
+def _look_again(error: DicomTLSError, diagnosis: Diagnosis, target: Target, interrupt: Interrupt | None) -> Diagnosis:
+    """What further attempts make of it; what was asked is in the evidence."""
     inquiry = Inquiry(target, interrupt)
     found = diagnosis
     with suppress(Interrupted):
@@ -48,6 +52,12 @@ def explain(
     if inquiry.log:
         found = replace(found, evidence={**found.evidence, "follow_up": inquiry.log})
     return found
+
+
+def _with_address(diagnosis: Diagnosis, target: Target) -> Diagnosis:
+    """Make the commands of the hints ones that can be typed."""
+    address = format_address(target.peer.host, target.peer.port)
+    return replace(diagnosis, hints=tuple(hint.replace("HOST:PORT", address) for hint in diagnosis.hints))
 
 
 def _look(error: DicomTLSError, diagnosis: Diagnosis, inquiry: Inquiry) -> Diagnosis:

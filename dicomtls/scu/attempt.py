@@ -30,7 +30,7 @@ class Attempt:
 
     `timing_ms` has the milliseconds of "resolve", "connect", "handshake", "associate" and "total"; `addresses` are
     those of the name, `address` the one that was connected to, `negotiated` None in clear or before the handshake
-    was done.
+    was done. `on_stage` is called with the name of each stage that was come through, at once.
     """
 
     peer: Peer
@@ -39,6 +39,7 @@ class Attempt:
     address: str | None = None
     negotiated: "Negotiated | None" = None
     timing_ms: dict[str, float] = field(default_factory=dict)
+    on_stage: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -50,6 +51,8 @@ class Attempt:
             spent = (perf_counter() - start) * 1000
             self.timing_ms[stage] = spent
             self.timing_ms["total"] = self.timing_ms.get("total", 0.0) + spent
+        if self.on_stage is not None:
+            self.on_stage(stage)
 
     def connect(self, deadline: float, interrupt: Interrupt | None) -> "socket.socket":
         """Resolve the peer's name and connect to it; raises `NetworkError`, `Interrupted`."""
@@ -58,8 +61,8 @@ class Attempt:
         self.addresses = tuple(str(address[0]) for _, address in addresses)
         with self.timed("connect"):
             sock = connect(addresses, deadline, interrupt)
-        with suppress(OSError):  # reset already; the first read or write will say so
-            self.address = format_address(*sock.getpeername()[:2])
+            with suppress(OSError):  # reset already; the first read or write will say so
+                self.address = format_address(*sock.getpeername()[:2])
         return sock
 
 

@@ -84,7 +84,13 @@ class _Search:
             self._look(path, is_named=True)
         else:
             msg = f"there is no file or folder {path}"
-            raise UsageError(msg, code="unreadable-file", hints=("check the spelling of the path",))
+            # DCMTK's storescu takes the port as an argument of its own.
+            hint = (
+                f"a port is written behind its host: HOST:{path}"
+                if path.isdecimal()
+                else "check the spelling of the path"
+            )
+            raise UsageError(msg, code="unreadable-file", hints=(hint,))
 
     def _files_below(self, folder: str) -> Iterator[str]:
         """Without recursion: folders may be nested deeper than Python calls."""

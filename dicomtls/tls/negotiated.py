@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from dicomtls.certificates.escaping import escaped
 from dicomtls.errors import CredentialError
 from dicomtls.tls.ciphers import to_iana
 from dicomtls.tls.transcript import Transcript
@@ -23,9 +24,10 @@ _SHORT_NAMES = {
     "stateOrProvinceName": "ST",
     "localityName": "L",
     "domainComponent": "DC",
+    "streetAddress": "STREET",
+    "userId": "UID",
+    "emailAddress": "E",
 }
-# RFC 4514 section 2.4: or a value could look like two attributes.
-_ESCAPED = str.maketrans({one: f"\\{one}" for one in '\\",+;<>'})
 
 
 @dataclass(frozen=True)
@@ -191,9 +193,11 @@ def _unverified_info(tls: ssl.SSLObject) -> dict[str, Any]:
 
 
 def _distinguished_name(name: Any) -> str:
-    """Write a name as RFC 4514 does, but in the order of the certificate; control characters stay."""
-    parts = ((_SHORT_NAMES.get(kind, kind), value.translate(_ESCAPED)) for relative in name for kind, value in relative)
-    return ", ".join(f"{kind}={value}" for kind, value in parts)
+    """Write a name of Python's as RFC 4514 does, the most specific first, and as all our documents have it."""
+    return ",".join(
+        "+".join(f"{_SHORT_NAMES.get(kind, kind)}={escaped(value)}" for kind, value in relative)
+        for relative in reversed(name)
+    )
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
