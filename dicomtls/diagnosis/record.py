@@ -4,6 +4,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import Final
 
+from dicomtls.connection import TOO_MANY_FILES, TOO_MANY_FILES_HINTS
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.client import client_evidence
 from dicomtls.diagnosis.handshake import classify, evidence_of, refuser
@@ -42,7 +43,10 @@ class Diagnosis:
 
 
 def diagnose(error: BaseException) -> Diagnosis:
-    """Explain any error that dicomtls raises, and what the operating system may raise beneath it."""
+    """Explain any error that dicomtls raises, and what the operating system may raise beneath it.
+
+    Raises nothing: whatever else it is given is a bug of ours, and is said to be one.
+    """
     if isinstance(error, HandshakeError):
         return _diagnose_handshake(error)
     if isinstance(error, DicomTLSError):
@@ -104,7 +108,8 @@ def _diagnose_os_error(error: OSError) -> Diagnosis:
     }.get(error.errno or 0, "unreadable-file")
     what = (error.strerror or str(error)).lower()
     message = f"{error.filename}: {what}" if error.filename else what
-    return Diagnosis(code, Stage.LOCAL, By.US, message, _HINTS.get(code, ()), {"errno": error.errno})
+    hints = TOO_MANY_FILES_HINTS if error.errno in TOO_MANY_FILES else _HINTS.get(code, ())
+    return Diagnosis(code, Stage.LOCAL, By.US, message, hints, {"errno": error.errno})
 
 
 def _diagnose_handshake(error: HandshakeError) -> Diagnosis:

@@ -59,8 +59,10 @@ class StageResult:
 class ProbeResult:
     """What one probe found out; `diagnosis` is None where all stages, and whatever else was asked for, went well.
 
-    `certificate_authorities` are those that the server accepts for clients, `certificate_fits` says whether our chain
-    leads to one of them. `follow_up` has each further attempt, as the evidence of a diagnosis has.
+    `stages` are those of `TIMES`, without TLS in clear. `certificate_authorities` are those that the server accepts for
+    clients, `certificate_fits` says whether our chain leads to one of them: None where it names none, or nothing was
+    sent. `contexts` is None unless it was asked for. `follow_up` has each further attempt, as the evidence of a
+    diagnosis has.
     """
 
     target: "Target"
@@ -86,9 +88,11 @@ def probe(
     """Walk the whole road to a peer, find out where it ends and why, and what the peer asks of clients.
 
     Never more than one connection at once. `shared` has the SSL contexts of a run with many targets, whose probes are
-    not alone on this machine. Raises `CredentialError`, `UsageError` for settings that cannot be had; everything else
-    is in the result.
+    not alone on this machine. With `with_contexts` a peer that answers is asked for every SOP class. Raises
+    `CredentialError`, `UsageError`, `MachineError` for settings that cannot be had; everything else is in the result.
     """
+    if not is_alone:  # while there is a descriptor left to read it with, and before many threads wait for each other
+        import dicomtls.probe.explain  # noqa: F401 -- for the failures to come
     shared = shared or SharedTLS(target.tls)
     requestor = Requestor(target.peer, target.tls, target.settings, interrupt=interrupt, ssl_context=shared.ssl_context)
     requestor.is_alone = is_alone
