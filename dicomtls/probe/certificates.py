@@ -23,7 +23,7 @@ def look_at_peer_certificate(diagnosis: Diagnosis, facts: HandshakeFacts, inquir
     settings = inquiry.target.tls
     assert settings is not None  # noqa: S101 -- only a handshake shows a certificate
     diagnosis = _with_fingerprint(diagnosis, facts)
-    if not settings.pins:
+    if not settings.pins and settings.remember is None:  # which stand for chain and name
         diagnosis = with_all_findings(
             diagnosis, facts.chain_der, settings, purpose="server", host=_host(facts, settings)
         )
