@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 def findings_about(
     chain: tuple[bytes, ...], settings: TLSSettings, *, purpose: str, host: str | None = None
 ) -> "tuple[Finding, ...]":
-    """Every finding about a chain as it was sent, leaf first; raises `LocalError` where it cannot be looked at."""
+    """Every finding about a chain as it was sent, leaf first; raises `LocalError` where it cannot be looked at.
+
+    `purpose` is the sender's, "server" or "client"; `host` the name that a server was called by, None where it is not
+    to be checked.
+    """
     from dicomtls.certificates.describe import describe  # 65 ms that only a failure may cost
     from dicomtls.diagnosis.inspection import Expectation, inspect_certificates
 
@@ -25,7 +29,10 @@ def findings_about(
 def with_all_findings(
     diagnosis: Diagnosis, chain: tuple[bytes, ...], settings: TLSSettings, *, purpose: str, host: str | None = None
 ) -> Diagnosis:
-    """Add to a diagnosis about a certificate what else is wrong with it; `findings` in the evidence has all of it."""
+    """Add to a diagnosis about a certificate what else is wrong with it; `findings` in the evidence has all errors.
+
+    The chain has one certificate at least. Raises nothing: where it cannot be looked at, nothing is added.
+    """
     try:
         findings = findings_about(chain, settings, purpose=purpose, host=host)
     except LocalError:  # a chain that cannot be read: what OpenSSL said of it stands

@@ -54,7 +54,7 @@ class Inspection:
 
     @property
     def has_errors(self) -> bool:
-        """Whether a handshake would fail."""
+        """Whether a handshake would fail, the key is another's, or fewer days are left than there should be."""
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
     @property
