@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from dicomtls.errors import (
     AssociationAborted,
     AssociationTimeout,
+    By,
     DicomTLSError,
     HandshakeError,
     Interrupted,
@@ -329,6 +330,15 @@ def _after_refusal(diagnosis: "Diagnosis") -> ClientAuthentication:
 def _without_certificate(negotiated: "Negotiated | None", error: DicomTLSError | None) -> ClientAuthentication:
     """What it means how an attempt without a certificate ended, where one with a certificate went well."""
     if isinstance(error, HandshakeError):
-        is_answer = not (error.facts.timed_out or error.facts.first_bytes)
-        return ClientAuthentication.REQUIRED if is_answer else ClientAuthentication.UNKNOWN
+        return ClientAuthentication.REQUIRED if _has_missed_certificate(error) else ClientAuthentication.UNKNOWN
     return ClientAuthentication.OPTIONAL if _is_proven(negotiated, error) else ClientAuthentication.UNKNOWN
+
+
+def _has_missed_certificate(error: HandshakeError) -> bool:
+    """Whether the peer has refused because there was no certificate: it finds that out once it has shown its own.
+
+    Whoever hangs up before, or is refused by us, has not come so far.
+    """
+    facts = error.facts
+    has_come_far = facts.alert_received is not None or facts.chain_der or facts.after_handshake
+    return bool(has_come_far) and _diagnose(error).by is By.PEER
