@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dicomtls.diagnosis.record import Diagnosis
+from dicomtls.diagnosis.record import Diagnosis, shortened
 from dicomtls.errors import LocalError
 from dicomtls.tls.settings import TLSSettings
 
@@ -41,4 +41,4 @@ def with_all_findings(
     others = [finding.message for finding in errors if finding.code != diagnosis.code]
     evidence = {**diagnosis.evidence, "findings": [finding.as_json() for finding in errors]}
     message = "; besides: ".join((diagnosis.message, "; ".join(others))) if others else diagnosis.message
-    return replace(diagnosis, message=message, evidence=evidence)
+    return replace(diagnosis, message=shortened(message), evidence=evidence)

@@ -118,4 +118,13 @@ def _diagnose_handshake(error: HandshakeError) -> Diagnosis:
     cause = cause_of(code)
     by = refuser(code, facts, cause.by)
     evidence = {**evidence_of(facts), **(client_evidence(facts) if facts.role == "server" else {})}
-    return Diagnosis(code, Stage.TLS, by, cause.message(facts), error.hints or cause.hints(facts), evidence)
+    hints = tuple(map(shortened, error.hints or cause.hints(facts)))
+    return Diagnosis(code, Stage.TLS, by, shortened(cause.message(facts)), hints, evidence)
+
+
+def shortened(text: str) -> str:
+    """The text, cut where names of a stranger's certificate have made it longer than anybody reads."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} and so on"
+
+
+_LONGEST_TEXT: Final = 1200

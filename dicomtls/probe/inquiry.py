@@ -65,7 +65,10 @@ class Outcome:
 
     @property
     def tls_works(self) -> bool:
-        """Whether the handshake was proven by an answer, be it a rejection of the association."""
+        """Whether the handshake was done and the peer let it stand, whatever became of the association.
+
+        One that is slow to answer counts: a refusal of TLS comes at once.
+        """
         return self.error is None or (isinstance(self.error, AssociationError) and self.attempt.negotiated is not None)
 
 
