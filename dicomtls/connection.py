@@ -154,9 +154,14 @@ def _network_error(code: int, target: tuple[str, int] | tuple[str, int, int, int
         return NetworkError(f"nothing listens at {where}", code="connection-refused", by=By.PEER, evidence=evidence)
     if code == errno.ETIMEDOUT:
         return NetworkError(f"no answer from {where} in time", code="connect-timeout", evidence=evidence)
-    return NetworkError(
-        f"{where} cannot be reached: {os.strerror(code).lower()}", code="unreachable", evidence=evidence
-    )
+    message = f"{where} cannot be reached: {os.strerror(code).lower()}"
+    hints = TOO_MANY_FILES_HINTS if code in TOO_MANY_FILES else ()
+    return NetworkError(message, code="unreachable", evidence=evidence, hints=hints)
+
+
+TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
+"""The system's numbers for no more descriptors, of this process or of the whole machine."""
+TOO_MANY_FILES_HINTS = ("do less at once (--jobs, --associations), or allow more open files: ulimit -n",)
 
 
 def listen(host: str, port: int, backlog: int = 1024) -> socket.socket:

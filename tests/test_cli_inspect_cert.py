@@ -67,6 +67,14 @@ def test_empty_host_is_not_no_host(pki: PKI) -> None:
     assert "error: --host: the name is empty\n" in ended.stderr
 
 
+def test_host_that_is_none_is_refused_in_words(pki: PKI) -> None:
+    """OpenSSL's codec for it ends in a traceback."""
+    ended = run_dicomtls("inspect-cert", pki.server.cert, "--ca", pki.ca, "--host", "pacs..example", "--json")
+    error = ended.json()["error"]
+    assert (ended.exit_status, error["code"]) == (2, "configuration")
+    assert error["message"].endswith("not a name that a server can have: 'pacs..example'")
+
+
 def test_days_that_are_too_few_exit_1(pki: PKI, capsys: pytest.CaptureFixture[str]) -> None:
     """The threshold itself is enough."""
     _, written, _ = document(capsys, pki.server.cert)

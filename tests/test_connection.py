@@ -316,6 +316,8 @@ def test_socket_that_cannot_be_had_is_a_network_error(
     monkeypatch.setattr(socket, "socket", refuse)
     caught = failure(partial(connect, [(socket.AF_INET, (LOOPBACK, 104))], deadline_in(LONG)))
     assert caught.evidence["reason"] == reason
+    is_want = reason == os.strerror(errno.EMFILE)
+    assert any("ulimit -n" in hint for hint in caught.hints) is is_want
 
 
 def test_error_that_python_raises_while_connecting_is_a_network_error(monkeypatch: pytest.MonkeyPatch) -> None:

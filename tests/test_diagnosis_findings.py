@@ -1,9 +1,11 @@
 """dicomtls.diagnosis.findings: all that is wrong with a chain that was refused."""
 
-from dicomtls.diagnosis import Diagnosis
+from dicomtls.certificates.fields import CertificateFields
+from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.diagnosis.findings import findings_about, with_all_findings
-from dicomtls.errors import By, Stage
+from dicomtls.errors import By, HandshakeError, HandshakeFacts, Stage
 from dicomtls.tls import TLSSettings
+from tests.support.certificates import make_certificate
 from tests.support.chains import issue
 from tests.support.pki import PKI, Identity
 
@@ -47,3 +49,15 @@ def test_purpose_and_name_are_looked_at_where_they_are_given(pki: PKI) -> None:
         if finding.severity == "error"
     }
     assert errors == {"wrong-purpose", "name-mismatch"}
+
+
+def test_long_names_do_not_fill_the_terminal(pki: PKI) -> None:
+    """A certificate may be 100 KiB long, and most of that a name; who it is can be told from its beginning."""
+    long = make_certificate(subject="x" * 30_000)
+    facts = HandshakeFacts(verify_code=18, chain_der=(long,), authorities=(CertificateFields.parse(long).issuer,))
+    refused = diagnose(HandshakeError("x", facts))
+    demanded = diagnose(HandshakeError("x", facts, code="client-certificate-required"))
+    assert "self-signed (CN=xxx" in refused.message
+    found = with_all_findings(refused, (long,), TLSSettings(ca=(pki.ca,)), purpose="server", host="pacs.example")
+    for text in (refused.message, found.message, *demanded.hints):
+        assert len(text) < 1300

@@ -9,6 +9,7 @@ from cryptography import x509
 from dicomtls.certificates.describe import describe
 from dicomtls.certificates.load import load_certificates
 from dicomtls.diagnosis.inspection import Expectation, Inspection, inspect_certificates
+from dicomtls.errors import UsageError
 from dicomtls.tls import ClientAuth, TLSSettings
 from tests.support.chains import issue
 from tests.support.faults import Case, cases
@@ -50,6 +51,30 @@ def test_file_is_judged_as_the_handshake_judges_it(name: str, protocol: str, tmp
         client = TLSSettings(ca=(pki.ca,), **shown)
         server = TLSSettings(cert=(pki.server.cert,), key=(pki.server.key,), **verifying)
         assert shake_hands(client, server).codes[1] == case.code
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"insecure": True}, {"pins": ("sha256:" + "0" * 64,)}, {"remember": lambda *_: None}, {"sni": False}],
+    ids=lambda settings: next(iter(settings)),
+)
+@pytest.mark.parametrize("name", ["issuer", "name", "expired", "good"])
+def test_leniency_of_a_connection_makes_no_chain_good(name: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """A script may have one set of settings for both; what was not checked must not look good."""
+    case = _CASES[name]
+    paths = case.write(tmp_path)
+    certificates = [describe(der) for der in load_certificates(paths["identity"].cert)]
+    expectation = Expectation(settings=TLSSettings(ca=paths["ca"], **settings), host=case.host, purpose=case.role)
+    inspection = inspect_certificates(certificates, expectation)
+    assert codes(inspection) == [code for code in (case.code,) if code]
+    assert inspection.has_errors is (case.code is not None)
+
+
+@pytest.mark.parametrize("host", ["", ".", "a..b", ".example", "x" * 64, ".".join(["x" * 60] * 5), "ü..x", "a\nb"])
+def test_host_that_is_none_is_refused(host: str) -> None:
+    """Before it is looked for in vain."""
+    with pytest.raises(UsageError, match="not a name that a server can have"):
+        inspect_certificates([describe(issue("leaf").der)], Expectation(host=host))
 
 
 def test_faults_behind_the_first_are_found_too(tmp_path: Path) -> None:

@@ -155,3 +155,11 @@ def test_exit_status_follows_the_stage(stage: Stage) -> None:
     expected: dict[str, Any] = {"name": 3, "tcp": 3, "tls": 4, "association": 5, "dimse": 1, "local": 2}
     assert Diagnosis("x", stage, By.US, "x").exit_status == expected[stage]
     assert Diagnosis("interrupted", stage, By.US, "x").exit_status == 130
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_want_of_descriptors_is_no_fault_of_the_file(number: int) -> None:
+    """Whichever happened to be opened next."""
+    diagnosis = diagnose(OSError(number, os.strerror(number), "/tmp/a.dcm"))
+    assert (diagnosis.code, diagnosis.exit_status) == ("unreadable-file", 2)
+    assert "ulimit -n" in diagnosis.hints[0]

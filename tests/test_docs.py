@@ -9,10 +9,11 @@ import pytest
 
 from dicomtls.cli.usage import ParserError
 from dicomtls.diagnosis.causes import _CAUSES
+from dicomtls.diagnosis.inspection import _STRICT_CODES
 from dicomtls.diagnosis.record import _HINTS
 from dicomtls.errors import By
 from tests.support.command_lines import parse
-from tests.support.source import REPOSITORY
+from tests.support.source import REPOSITORY, read_modules
 
 PAGES = sorted((REPOSITORY / "docs").glob("*.md"))
 LINE = re.compile(r"^(?:    |    - |      - run: |0 6 \* \* 1  )(dicomtls .*)$", re.MULTILINE)
@@ -41,10 +42,30 @@ def test_command_line_that_cannot_be_typed_is_found() -> None:
     assert sum(len(list(command_lines(page))) for page in PAGES) > 10
 
 
+def explained_codes() -> tuple[set[str], set[str]]:
+    """The codes of errors, and those of findings that stand below them."""
+    page = (REPOSITORY / "docs" / "errors.md").read_text()
+    errors, _, findings = page.partition("\n## What `inspect-cert` notices besides\n")
+    first, second = (
+        {code for cell in re.findall(r"^\| (`.*?`) \|", part, re.MULTILINE) for code in re.findall(r"`([\w-]+)`", cell)}
+        for part in (errors, findings)
+    )
+    return first, second
+
+
 def test_every_error_code_is_explained() -> None:
     """Those of the handshake, and those of everything else; none that there is not."""
-    explained = set(re.findall(r"^\| `([a-zA-Z-]+)` \|", (REPOSITORY / "docs" / "errors.md").read_text(), re.MULTILINE))
-    assert explained == {*_CAUSES, *_HINTS, "alert-NAME", "interrupted"}
+    assert explained_codes()[0] == {*_CAUSES, *_HINTS, "alert-NAME", "interrupted"}
+
+
+def test_every_code_of_a_finding_is_explained() -> None:
+    """Those that are given by name, and those that OpenSSL's strict verification is translated into."""
+    given = {
+        code for module in read_modules("dicomtls") for code in re.findall(r"\bFinding\(\s*\"([\w-]+)\"", module.text)
+    }
+    assert len(given) > 20
+    errors, findings = explained_codes()
+    assert findings == ({*given, *_STRICT_CODES.values(), "strict-verifier"} - errors)
 
 
 def test_who_refused_is_who_the_program_says() -> None:

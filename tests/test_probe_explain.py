@@ -1,5 +1,6 @@
 """dicomtls.probe.explain: which failures are looked at again, and what never is."""
 
+import errno
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from dicomtls.diagnosis import diagnose
 from dicomtls.errors import By, HandshakeError, HandshakeFacts, StatusFailure
 from dicomtls.probe.explain import explain
+from dicomtls.probe.inquiry import Inquiry
 from dicomtls.waiting import Interrupt
 from tests.support.inquiries import attempts, explained, failure, target
 from tests.support.peers import dcmtk_storescp, openssl_s_server, pynetdicom_scp, raw_server, receive_until_end
@@ -92,6 +94,32 @@ def test_interrupt_ends_the_looking_and_keeps_the_diagnosis(pki: PKI) -> None:
         flag.set()
         assert explain(error, who, interrupt=flag).code == diagnose(error).code == "no-shared-protocol"
     flag.close()
+
+
+def test_file_that_has_gone_ends_the_looking_and_keeps_the_diagnosis(pki: PKI, tmp_path: Path) -> None:
+    """The settings are read anew to try others; what the first attempt showed stands."""
+    anchors = tmp_path / "ca.pem"
+    anchors.write_bytes(pki.ca.read_bytes())
+    with openssl_s_server(pki, "-tls1_3") as server:
+        who = target(server.port, replace(client_tls(pki, tls_max="1.2"), ca=(anchors,)))
+        error = failure(who)
+        anchors.unlink()
+        diagnosis = explain(error, who)
+    assert diagnosis.code == diagnose(error).code == "no-shared-protocol"
+    assert attempts(diagnosis)
+
+
+def test_lack_of_descriptors_ends_the_looking_and_keeps_the_diagnosis(
+    pki: PKI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run with many peers may have used them up."""
+
+    def fail(*_arguments: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(Inquiry, "in_clear", fail)
+    error = HandshakeError("x", HandshakeFacts(closed="eof"))
+    assert explain(error, target(1, client_tls(pki))) == diagnose(error)
 
 
 def test_peer_that_has_gone_meanwhile_is_no_trouble(pki: PKI) -> None:

@@ -22,7 +22,7 @@ from dicomtls.scu import AssociationSettings
 from dicomtls.tls import ClientAuth, TLSSettings
 from dicomtls.waiting import Interrupt
 from tests.support.messages import echo_response
-from tests.support.peers import openssl_s_server
+from tests.support.peers import openssl_s_server, pynetdicom_scp
 from tests.support.pki import PKI, server_context
 from tests.support.raw import raw_server, receive_pdu, receive_until_end, tls_raw_server
 from tests.support.relays import relayed
@@ -197,6 +197,37 @@ def test_server_that_is_silent_without_a_certificate_leaves_it_open(pki: PKI, tm
     assert code(result) is None
     assert result.client_authentication is ClientAuthentication.UNKNOWN
     assert [str(step["outcome"]).partition(":")[0] for step in result.follow_up] == ["handshake-timeout"]
+
+
+@VERSIONS
+@pytest.mark.parametrize("asked", [ClientAuth.REQUIRED, ClientAuth.OPTIONAL])
+def test_server_that_hangs_up_on_a_second_connection_leaves_it_open(
+    pki: PKI, tmp_path: Path, version: str, asked: ClientAuth
+) -> None:
+    """A limit of connections is no demand for a certificate."""
+    with tls_server(pki, tmp_path, asked, version) as server, relayed(server, most=1) as (way, relay):
+        relay.hangs_up = True
+        result = probed("localhost", way.port, client_tls(pki))
+    assert code(result) is None
+    assert result.client_authentication is ClientAuthentication.UNKNOWN
+    assert str(result.follow_up[0]["outcome"]).partition(":")[0] in ("peer-closed", "connection-reset")
+
+
+def test_other_certificate_for_the_second_connection_leaves_it_open(pki: PKI) -> None:
+    """As behind a load balancer: it is we who refuse."""
+    ours, other = server_context(pki), server_context(pki, pki.self_signed)
+    met: list[None] = []
+
+    def choose(tls: ssl.SSLObject, _name: str, _context: ssl.SSLContext) -> None:
+        tls.context = other if met else ours
+        met.append(None)
+
+    ours.sni_callback = choose
+    with pynetdicom_scp(ours) as scp:
+        result = probed("localhost", scp.port, client_tls(pki))
+    assert code(result) is None
+    assert result.client_authentication is ClientAuthentication.UNKNOWN
+    assert str(result.follow_up[0]["outcome"]).startswith("self-signed: ")
 
 
 def test_road_in_clear_has_no_tls_stage() -> None:

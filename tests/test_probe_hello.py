@@ -1,5 +1,7 @@
 """dicomtls.probe.hello: what a peer would choose, and answers that are none."""
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from dicomtls.tls import TLSSettings
 from dicomtls.tls.hello import TLS_1_0, TLS_1_2, TLS_1_3, message, records
 from dicomtls.tls.suites import suite_name
 from tests.support.inquiries import target
-from tests.support.peers import openssl_s_server, raw_server
+from tests.support.peers import openssl_s_server, raw_server, receive_until_end
 from tests.support.pki import PKI
 
 HELLO = bytes.fromhex("0303") + bytes(32) + b"\0\xc0\x2f\0"
@@ -56,6 +58,25 @@ def test_peer_that_goes_away_has_chosen_nothing() -> None:
         answer, inquiry = asked(server.port, tls13=False)
     assert (answer.chosen, answer.alert) == (None, None)
     assert inquiry.log[0]["outcome"] in ("it closes the connection", "it resets the connection")
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [(b"SSH-2.0-OpenSSH\r\n", "it answers with something else"), (b"\x16", "it says nothing")],
+    ids=["SSH", "half a record"],
+)
+def test_answer_that_is_none_is_put_in_words(said: bytes, words: str) -> None:
+    """And it is no hanging up."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(said)
+        receive_until_end(connection)
+
+    with raw_server(speak) as server:
+        inquiry = Inquiry(target(server.port, TLSSettings(), connect_timeout=0.3))
+        answer = offer_everything(inquiry, tls13=False, server_name=None, alpn=())
+    assert inquiry.log[0]["outcome"] == answer.words == words
+    assert not answer.hung_up
 
 
 def test_message_in_many_records_is_put_together() -> None:

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.support.pki import PKI, server_context
 from tests.support.servers import acceptor, client_tls
 
 SOON = 0.2
+PATIENCE = 5.0
 
 
 def asking(port: int, tls: TLSSettings | None = None, **settings: Any) -> Inquiry:
@@ -150,12 +152,28 @@ def test_nothing_is_stored_and_the_peer_is_released(pki: PKI) -> None:
     assert messages == [None]
 
 
+def test_peer_without_a_goodbye_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has answered, and one that holds each of a dozen attempts for as long as an answer may take holds us all."""
+    monkeypatch.setattr("dicomtls.probe.inquiry._GOODBYE", 0.05)
+    over = threading.Event()
+
+    def keep_silent(_association: Association) -> None:
+        over.wait(PATIENCE)
+
+    with acceptor(keep_silent) as peer:
+        begun = monotonic()
+        assert asking(peer.server.port, TLSSettings()).in_clear() is Clear.DICOM
+        spent = monotonic() - begun
+        over.set()
+    assert spent < PATIENCE / 2
+
+
 def test_refused_connection_is_noted() -> None:
     """The peer may have gone meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     inquiry = asking(port, TLSSettings())
-    assert inquiry.in_clear() is Clear.CLOSED
+    assert inquiry.in_clear() is Clear.GONE
     assert inquiry.say(b"x", bool) == (b"", "connection-refused")
 
 

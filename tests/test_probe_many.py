@@ -1,5 +1,6 @@
 """dicomtls.probe.many: many pieces of work at once, and none of the same key."""
 
+import sys
 import threading
 from collections import Counter
 
@@ -7,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicomtls.probe.many import each_once_at_a_time
+from dicomtls.probe.many import affordable, each_once_at_a_time
 
 PATIENCE = 20.0
 
 
-@given(st.lists(st.integers(0, 9), max_size=60), st.integers(1, 8))
+@given(st.lists(st.integers(0, 9), max_size=60), st.integers(0, 8))
 def test_each_is_done_once_and_none_of_one_key_at_the_same_time(items: list[int], jobs: int) -> None:
     """Each item's place with its own result; the items of one key in their order."""
     running: Counter[int] = Counter()
@@ -42,6 +43,24 @@ def test_as_many_run_at_once_as_there_are_jobs() -> None:
     barrier = threading.Barrier(4)
     done = each_once_at_a_time(range(8), lambda _item: barrier.wait(PATIENCE), key=lambda item: item, jobs=4)
     assert len(list(done)) == 8
+
+
+@pytest.mark.parametrize(
+    ("limit", "jobs", "expected"),
+    [(1024, 32, 32), (256, 500, 74), (36, 8, 1), (8, 8, 1), (8, 0, 0), (-1, 500, 500)],
+)
+def test_there_are_no_more_jobs_than_descriptors_for_them(
+    monkeypatch: pytest.MonkeyPatch, limit: int, jobs: int, expected: int
+) -> None:
+    """256 is what macOS gives a process; -1 stands for any number."""
+    monkeypatch.setattr("resource.getrlimit", lambda _which: (limit, limit))
+    assert affordable(jobs) == expected
+
+
+def test_jobs_are_not_limited_where_there_is_no_limit_to_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows."""
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert affordable(500) == 500
 
 
 def test_nothing_new_is_begun_once_it_is_stopped() -> None:

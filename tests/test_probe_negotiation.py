@@ -1,13 +1,15 @@
 """dicomtls.probe.negotiation: what the two sides could have agreed on."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dicomtls.errors import By
-from tests.support.inquiries import attempts, explained, target
-from tests.support.peers import dcmtk_storescp, openssl_s_server, raw_server
+from dicomtls.probe.explain import explain
+from tests.support.inquiries import attempts, explained, failure, target
+from tests.support.peers import dcmtk_storescp, openssl_s_server, raw_server, receive_until_end
 from tests.support.pki import PKI
 from tests.support.servers import client_tls
 
@@ -60,3 +62,32 @@ def test_peer_that_always_hangs_up_is_said_to(pki: PKI) -> None:
     assert diagnosis.code in ("peer-closed", "connection-reset")
     assert "it does so whatever we say" in diagnosis.message
     assert server.connections <= 12
+
+
+def test_peer_that_hangs_up_on_tls_and_is_silent_in_clear_is_not_said_to(pki: PKI) -> None:
+    """It does something else, and nothing more is asked of it."""
+
+    def choose(connection: socket.socket) -> None:
+        if connection.recv(1) != b"\x16":
+            receive_until_end(connection)
+
+    with raw_server(choose) as server:
+        diagnosis = explained(target(server.port, client_tls(pki), association_timeout=0.2))
+    assert attempts(diagnosis) == ["an association in clear (Verification only)"]
+    assert diagnosis.code in ("peer-closed", "connection-reset")
+    assert "whatever we say" not in diagnosis.message
+
+
+def test_peer_that_cannot_be_reached_again_is_not_said_to_hang_up(pki: PKI) -> None:
+    """A limit on connections, or our own on descriptors."""
+    with raw_server(lambda connection: connection.recv(1)) as server:
+        who = target(server.port, client_tls(pki))
+        error = failure(who)
+    diagnosis = explain(error, who)
+    assert diagnosis.code in ("peer-closed", "connection-reset")
+    assert "whatever we say" not in diagnosis.message
+    assert diagnosis.evidence["follow_up"] == [
+        {"attempt": "an association in clear (Verification only)", "outcome": "it cannot be reached any more"},
+        {"attempt": "a hello that offers everything up to TLS 1.2", "outcome": "connection-refused"},
+        {"attempt": "a hello that offers everything at TLS 1.3", "outcome": "connection-refused"},
+    ]

@@ -19,9 +19,10 @@ from dicomtls.certificates.findings import Finding, Severity
 from dicomtls.certificates.issuer_flaws import issuer_flaws
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.handshake import CRL_SIGNATURE_FAILURE, classify
-from dicomtls.errors import HandshakeFacts
+from dicomtls.errors import HandshakeFacts, UsageError
 from dicomtls.profiles import find_profile
 from dicomtls.tls.negotiated import PeerCertificate
+from dicomtls.tls.server_name import is_host_name
 from dicomtls.tls.settings import TLSSettings
 from dicomtls.tls.verdict import Leave, Question, judge
 
@@ -30,7 +31,8 @@ from dicomtls.tls.verdict import Leave, Question, judge
 class Expectation:
     """What a chain is held against; what is None, or empty, is not checked, and a finding says so.
 
-    `settings` has trust anchors, CRLs and profile. Without anchors the topmost certificate that is there is taken for
+    `settings` has trust anchors, CRLs and profile; what they say of pins, of trust on first use and of not verifying is
+    about connections, and makes nothing right here. Without anchors the topmost certificate that is there is taken for
     good, so everything below it is still checked. `host` is the name or address of the server whose leaf it is,
     `purpose` "server" or "client". `key_digests` are `spki_sha256` of the keys of which one must be the leaf's;
     `minimum_days` is what must be left of every certificate that counts.
@@ -53,7 +55,7 @@ class Inspection:
 
     @property
     def has_errors(self) -> bool:
-        """Whether a handshake would fail."""
+        """Whether a handshake would fail, the key is another's, or fewer days are left than there should be."""
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
     @property
@@ -73,8 +75,11 @@ def inspect_certificates(
     """Collect every finding about certificates, one at least, in the order in which they were presented.
 
     `leaf` is the place of the leaf where it is known. Raises `CredentialError` and `UsageError` where the trust
-    anchors, the CRLs or the profile cannot be had.
+    anchors, the CRLs or the profile cannot be had, or the host is none.
     """
+    if expectation.host is not None and not is_host_name(expectation.host.removesuffix(".")):
+        msg = f"not a name that a server can have: {expectation.host!r}"
+        raise UsageError(msg, hints=("a host is a DNS name (pacs.example) or an IP address, without a port",))
     moment = datetime.now(UTC)
     keyed = [place for place, one in enumerate(certificates) if one.spki_sha256 in expectation.key_digests]
     arrangement = arrange(certificates, leaf=leaf if leaf is not None or not keyed else keyed[0])
@@ -197,7 +202,7 @@ class _Verifier:
         self._question = Question(
             chain=tuple(certificates[place].der for place in order),
             role=self._role,
-            settings=expectation.settings,
+            settings=replace(expectation.settings, insecure=False, pins=(), remember=None, sni=True),
             has_rsa_key=self._leaf.key_type not in {"EC", "Ed25519", "Ed448"},
             reference=expectation.host if self._role == "server" else None,
             anchors=anchors,

@@ -4,6 +4,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import Final
 
+from dicomtls.connection import TOO_MANY_FILES, TOO_MANY_FILES_HINTS
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.client import client_evidence
 from dicomtls.diagnosis.handshake import classify, evidence_of, refuser
@@ -42,7 +43,10 @@ class Diagnosis:
 
 
 def diagnose(error: BaseException) -> Diagnosis:
-    """Explain any error that dicomtls raises, and what the operating system may raise beneath it."""
+    """Explain any error that dicomtls raises, and what the operating system may raise beneath it.
+
+    Raises nothing: whatever else it is given is a bug of ours, and is said to be one.
+    """
     if isinstance(error, HandshakeError):
         return _diagnose_handshake(error)
     if isinstance(error, DicomTLSError):
@@ -104,7 +108,8 @@ def _diagnose_os_error(error: OSError) -> Diagnosis:
     }.get(error.errno or 0, "unreadable-file")
     what = (error.strerror or str(error)).lower()
     message = f"{error.filename}: {what}" if error.filename else what
-    return Diagnosis(code, Stage.LOCAL, By.US, message, _HINTS.get(code, ()), {"errno": error.errno})
+    hints = TOO_MANY_FILES_HINTS if error.errno in TOO_MANY_FILES else _HINTS.get(code, ())
+    return Diagnosis(code, Stage.LOCAL, By.US, message, hints, {"errno": error.errno})
 
 
 def _diagnose_handshake(error: HandshakeError) -> Diagnosis:
@@ -113,4 +118,13 @@ def _diagnose_handshake(error: HandshakeError) -> Diagnosis:
     cause = cause_of(code)
     by = refuser(code, facts, cause.by)
     evidence = {**evidence_of(facts), **(client_evidence(facts) if facts.role == "server" else {})}
-    return Diagnosis(code, Stage.TLS, by, cause.message(facts), error.hints or cause.hints(facts), evidence)
+    hints = tuple(map(shortened, error.hints or cause.hints(facts)))
+    return Diagnosis(code, Stage.TLS, by, shortened(cause.message(facts)), hints, evidence)
+
+
+def shortened(text: str) -> str:
+    """The text, cut where names of a stranger's certificate have made it longer than anybody reads."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]} and so on"
+
+
+_LONGEST_TEXT: Final = 1200

@@ -10,12 +10,11 @@ from dicomtls.diagnosis.findings import findings_about, with_all_findings
 from dicomtls.diagnosis.peer_certificate import leaf, server_name_to_give
 from dicomtls.errors import HandshakeError, HandshakeFacts, LocalError
 from dicomtls.probe.inquiry import Inquiry, Outcome
-from dicomtls.probe.target import WITHOUT_OURS
+from dicomtls.probe.target import WENT_AWAY, WITHOUT_OURS
 from dicomtls.tls import TLSSettings
 
 _MOST_HINTS: Final = 3
 _NAME_MAY_MATTER: Final = frozenset({"name-mismatch", "unknown-issuer", "self-signed", "incomplete-chain", "expired"})
-_GONE: Final = frozenset({"peer-closed", "connection-reset"})
 _MOST_REPEATED: Final = 2
 
 
@@ -24,7 +23,7 @@ def look_at_peer_certificate(diagnosis: Diagnosis, facts: HandshakeFacts, inquir
     settings = inquiry.target.tls
     assert settings is not None  # noqa: S101 -- only a handshake shows a certificate
     diagnosis = _with_fingerprint(diagnosis, facts)
-    if not settings.pins:
+    if not settings.pins and settings.remember is None:  # which stand for chain and name
         diagnosis = with_all_findings(
             diagnosis, facts.chain_der, settings, purpose="server", host=_host(facts, settings)
         )
@@ -41,7 +40,7 @@ def look_at_peer_certificate(diagnosis: Diagnosis, facts: HandshakeFacts, inquir
 
 def look_at_own_certificate(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: Inquiry) -> Diagnosis:
     """Find out what the peer may have against our certificate, and whether it lets us in without one."""
-    if diagnosis.code in _GONE:
+    if diagnosis.code in WENT_AWAY:
         diagnosis, facts = _hear_the_alert(diagnosis, facts, inquiry)
     if facts.own_chain:
         diagnosis = _with_own_faults(diagnosis, facts)
@@ -79,7 +78,7 @@ def _hear_the_alert(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: Inquir
             break
         outcome = inquiry.behind_tls("the same again, for the alert that a reset may have overtaken")
         again = _failure(outcome)
-        if again is not None and again.code not in _GONE and isinstance(outcome.error, HandshakeError):
+        if again is not None and again.code not in WENT_AWAY and isinstance(outcome.error, HandshakeError):
             return again, outcome.error.facts
     return diagnosis, facts
 

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 _NOT_NEGOTIATED: Final = frozenset({"_SERVICE_CLASSES", "_APPLICATION_EVENT_CLASSES", "_MEDIA_STORAGE_CLASSES"})
 
 Propose: TypeAlias = Callable[[Sequence[ContextProposal]], dict[int, str]]
-"""Proposes presentation contexts; returns the accepted transfer syntax by the place of its proposal."""
+"""Proposes presentation contexts, 128 at most; returns the accepted transfer syntax by the place of its proposal.
+
+What it returns for a place is one of those that were proposed there.
+"""
 
 
 @dataclass
 class Survey:
     """What was learnt: the accepted transfer syntaxes of each SOP class that has any, by UID, in their known order.
 
-    `error` is what ended it before all was asked, if anything did.
+    `associations` is how many were tried, `error` what ended it before all was asked, if anything did.
     """
 
     accepted: dict[str, list[str]] = field(default_factory=dict)
@@ -36,7 +39,10 @@ class Survey:
 
 
 def survey(propose: Propose, sop_classes: Sequence[str], transfer_syntaxes: Sequence[str]) -> Survey:
-    """Ask for every pair of SOP class and transfer syntax; a peer that breaks off keeps what was learnt till then."""
+    """Ask for every pair of SOP class and transfer syntax (UIDs); raises nothing that `propose` may.
+
+    What was learnt from a peer till it broke off is kept.
+    """
     found = Survey()
     is_open = {uid: list(transfer_syntaxes) for uid in sop_classes}
     try:

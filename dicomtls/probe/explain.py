@@ -6,6 +6,7 @@ nothing more, and nobody is asked with `follow_up` off. What was asked stands in
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.errors import (
@@ -15,20 +16,21 @@ from dicomtls.errors import (
     DicomTLSError,
     HandshakeError,
     Interrupted,
+    LocalError,
 )
 from dicomtls.peer import format_address
 from dicomtls.probe.certificates import look_at_own_certificate, look_at_peer_certificate
 from dicomtls.probe.hello import offer_everything
 from dicomtls.probe.inquiry import Inquiry
 from dicomtls.probe.negotiation import look_at_negotiation, look_in_clear
-from dicomtls.probe.target import Target
+from dicomtls.probe.target import WENT_AWAY, Target
 from dicomtls.waiting import Interrupt
 
 __all__ = ["Target", "explain"]
 
-_MAY_BE_IN_CLEAR = frozenset({"peer-is-not-tls", "peer-closed", "connection-reset"})
-_NEGOTIATION = frozenset({*_MAY_BE_IN_CLEAR, "no-shared-protocol", "no-shared-cipher", "tls-error"})
-_ABOUT_OURS = frozenset({"client-certificate-required", "client-certificate-refused"})
+_MAY_BE_IN_CLEAR: Final = frozenset({"peer-is-not-tls", *WENT_AWAY})
+_NEGOTIATION: Final = frozenset({*_MAY_BE_IN_CLEAR, "no-shared-protocol", "no-shared-cipher", "tls-error"})
+_ABOUT_OURS: Final = frozenset({"client-certificate-required", "client-certificate-refused"})
 
 
 def explain(
@@ -36,8 +38,10 @@ def explain(
 ) -> Diagnosis:
     """Diagnose a failure to reach `target`, with further attempts where they can tell more.
 
-    At most eleven, one after the other, within the target's connect timeout each; one of them in clear. None changes
-    anything at the peer. Raises nothing that a peer can cause; an interrupt ends the looking, not the diagnosis.
+    At most eleven, one after the other, one of them in clear; each within the target's connect timeout, or five seconds
+    where that is longer, with two more for an answer and one for the goodbye. None changes anything at the peer. Raises
+    nothing: an interrupt, or what this machine lacks (a file of the settings, a descriptor), ends the looking and not
+    the diagnosis.
     """
     diagnosis = _with_titles(diagnose(error), error, target)
     return _with_address(_look_again(error, diagnosis, target, interrupt) if follow_up else diagnosis, target)
@@ -47,7 +51,7 @@ def _look_again(error: DicomTLSError, diagnosis: Diagnosis, target: Target, inte
     """What further attempts make of it; what was asked is in the evidence."""
     inquiry = Inquiry(target, interrupt)
     found = diagnosis
-    with suppress(Interrupted):
+    with suppress(Interrupted, LocalError, OSError):
         found = _look(error, diagnosis, inquiry)
     if inquiry.log:
         found = replace(found, evidence={**found.evidence, "follow_up": inquiry.log})

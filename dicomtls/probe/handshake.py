@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from dicomtls.errors import (
     AssociationAborted,
     AssociationTimeout,
+    By,
     DicomTLSError,
     HandshakeError,
     Interrupted,
@@ -59,8 +60,10 @@ class StageResult:
 class ProbeResult:
     """What one probe found out; `diagnosis` is None where all stages, and whatever else was asked for, went well.
 
-    `certificate_authorities` are those that the server accepts for clients, `certificate_fits` says whether our chain
-    leads to one of them. `follow_up` has each further attempt, as the evidence of a diagnosis has.
+    `stages` are those of `TIMES`, without TLS in clear. `certificate_authorities` are those that the server accepts for
+    clients, `certificate_fits` says whether our chain leads to one of them: None where it names none, or nothing was
+    sent. `contexts` is None unless it was asked for. `follow_up` has each further attempt, as the evidence of a
+    diagnosis has.
     """
 
     target: "Target"
@@ -86,9 +89,11 @@ def probe(
     """Walk the whole road to a peer, find out where it ends and why, and what the peer asks of clients.
 
     Never more than one connection at once. `shared` has the SSL contexts of a run with many targets, whose probes are
-    not alone on this machine. Raises `CredentialError`, `UsageError` for settings that cannot be had; everything else
-    is in the result.
+    not alone on this machine. With `with_contexts` a peer that answers is asked for every SOP class. Raises
+    `CredentialError`, `UsageError`, `MachineError` for settings that cannot be had; everything else is in the result.
     """
+    if not is_alone:  # while there is a descriptor left to read it with, and before many threads wait for each other
+        import dicomtls.probe.explain  # noqa: F401 -- for the failures to come
     shared = shared or SharedTLS(target.tls)
     requestor = Requestor(target.peer, target.tls, target.settings, interrupt=interrupt, ssl_context=shared.ssl_context)
     requestor.is_alone = is_alone
@@ -325,6 +330,15 @@ def _after_refusal(diagnosis: "Diagnosis") -> ClientAuthentication:
 def _without_certificate(negotiated: "Negotiated | None", error: DicomTLSError | None) -> ClientAuthentication:
     """What it means how an attempt without a certificate ended, where one with a certificate went well."""
     if isinstance(error, HandshakeError):
-        is_answer = not (error.facts.timed_out or error.facts.first_bytes)
-        return ClientAuthentication.REQUIRED if is_answer else ClientAuthentication.UNKNOWN
+        return ClientAuthentication.REQUIRED if _has_missed_certificate(error) else ClientAuthentication.UNKNOWN
     return ClientAuthentication.OPTIONAL if _is_proven(negotiated, error) else ClientAuthentication.UNKNOWN
+
+
+def _has_missed_certificate(error: HandshakeError) -> bool:
+    """Whether the peer has refused because there was no certificate: it finds that out once it has shown its own.
+
+    Whoever hangs up before, or is refused by us, has not come so far.
+    """
+    facts = error.facts
+    has_come_far = facts.alert_received is not None or facts.chain_der or facts.after_handshake
+    return bool(has_come_far) and _diagnose(error).by is By.PEER

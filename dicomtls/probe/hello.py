@@ -49,11 +49,16 @@ _RECORD_HEADER, _MESSAGE_HEADER = 5, 4
 
 @dataclass(frozen=True)
 class Answer:
-    """What a peer made of a hello: a choice, an alert, or neither; `how` it ended is "answered", "eof" or "reset"."""
+    """What a peer made of a hello: a choice, an alert, or neither; `how` it ended is one of the words of `say`."""
 
     chosen: ServerHello | None
     alert: str | None
     how: str
+
+    @property
+    def hung_up(self) -> bool:
+        """Whether it ended the connection without having chosen or refused anything."""
+        return self.chosen is None and self.alert is None and self.how in ("eof", "reset")
 
     @property
     def words(self) -> str:
@@ -62,11 +67,22 @@ class Answer:
             return f"it chooses {version_name(self.chosen.version)} with {suite_name(self.chosen.suite)}"
         if self.alert is not None:
             return f"it refuses with the alert {self.alert}"
-        return {"eof": "it closes the connection", "reset": "it resets the connection"}.get(self.how, self.how)
+        return _WORDS.get(self.how, self.how)
+
+
+_WORDS: Final = {
+    "answered": "it answers with something else",
+    "eof": "it closes the connection",
+    "reset": "it resets the connection",
+    "timeout": "it says nothing",
+}
 
 
 def offer_everything(inquiry: Inquiry, *, tls13: bool, server_name: str | None, alpn: tuple[str, ...]) -> Answer:
-    """Offer every suite, group and scheme, at TLS 1.3 only or below it only."""
+    """Offer every suite, group and scheme, at TLS 1.3 only or below it only; raises `Interrupted`.
+
+    `server_name` is ASCII, None where none is to be sent. The answer is noted.
+    """
     hello = ClientHello(
         versions=(TLS_1_3,) if tls13 else (),
         suites=tuple(suite for suite in known_suites() if is_tls13_suite(suite) == tls13),

@@ -15,11 +15,13 @@ from dicomtls.association.negotiation import IMPLICIT_VR_LITTLE_ENDIAN, ContextP
 from dicomtls.errors import (
     AssociationAborted,
     AssociationError,
+    AssociationRejected,
     AssociationTimeout,
     DicomTLSError,
     HandshakeError,
     Interrupted,
     NetworkError,
+    NoPresentationContext,
     PeerExpectsTLS,
 )
 from dicomtls.peer import DEFAULT_CALLED_AE_TITLE, DEFAULT_CALLING_AE_TITLE, Peer
@@ -38,6 +40,8 @@ _LONGEST_WAIT: Final = 5.0
 _ANSWER_IN_CLEAR: Final = 2.0
 _ANSWER_BEHIND_TLS: Final = 0.75
 """Seconds for the answer to an association: behind TLS it only proves what the handshake has shown already."""
+_GOODBYE: Final = 1.0
+"""Seconds for the answer to our release, which changes nothing."""
 
 
 class Clear(StrEnum):
@@ -47,6 +51,7 @@ class Clear(StrEnum):
     TLS = "it answers in TLS"
     HTTP = "it answers in HTTP"
     CLOSED = "it closes the connection"
+    GONE = "it cannot be reached any more"
     SILENT = "it says nothing"
     OTHER = "it answers with something else"
 
@@ -60,12 +65,15 @@ class Outcome:
 
     @property
     def tls_works(self) -> bool:
-        """Whether the handshake was proven by an answer, be it a rejection of the association."""
+        """Whether the handshake was done and the peer let it stand, whatever became of the association.
+
+        One that is slow to answer counts: a refusal of TLS comes at once.
+        """
         return self.error is None or (isinstance(self.error, AssociationError) and self.attempt.negotiated is not None)
 
 
 class Inquiry:
-    """The attempts on one target, counted and written down."""
+    """The attempts on one target, counted and written down; whoever makes one asks `may_ask` before."""
 
     def __init__(self, target: Target, interrupt: Interrupt | None = None) -> None:
         self.target = target
@@ -82,20 +90,18 @@ class Inquiry:
         """Whether another attempt is allowed: not where the last one met with silence."""
         return self._left > 0 and not self._is_silent
 
-    @property
-    def timeout(self) -> float:
-        """Seconds for the next attempt."""
-        return self._settings.connect_timeout
-
     def in_clear(self) -> Clear:
-        """Ask for an association in clear."""
+        """Ask for an association in clear; raises `Interrupted`."""
         outcome = self._associate(None, _ANSWER_IN_CLEAR)
         said = _clear_answer(outcome.error)
         self.note("an association in clear (Verification only)", said.value)
         return said
 
     def behind_tls(self, what: str, **changes: object) -> Outcome:
-        """Try again with other settings; `what` says in the log how they differ."""
+        """Try again with other settings, by their names; `what` says in the log how they differ.
+
+        Raises `Interrupted`; what settings that cannot be had come to is in the outcome.
+        """
         assert self.target.tls is not None  # noqa: S101 -- who spoke in clear has no settings to change
         tls = replace(_quiet(self.target.tls), **changes)  # type: ignore[arg-type]  # fields by name
         outcome = self._associate(tls, _ANSWER_BEHIND_TLS)
@@ -105,10 +111,10 @@ class Inquiry:
     def say(self, sent: bytes, enough: Callable[[bytes], bool]) -> tuple[bytes, str]:
         """Say something without TLS of our own, and hear the answer until it is enough.
 
-        Returns it with how it ended: "answered", "eof", "reset", "timeout" or the code of a `NetworkError`. Who calls
-        has to note what came of it.
+        Returns it, 64 KiB at most, with how it ended: "answered", "eof", "reset", "timeout" or the code of a
+        `NetworkError`; raises `Interrupted`. Who calls has to note what came of it.
         """
-        deadline = deadline_in(self.timeout)
+        deadline = deadline_in(self._settings.connect_timeout)
         try:
             sock = self._begin().connect(deadline, self.interrupt)
         except NetworkError as error:
@@ -183,7 +189,7 @@ def _harmless(settings: AssociationSettings) -> AssociationSettings:
         calling_ae_title=DEFAULT_CALLING_AE_TITLE,
         called_ae_title=None,
         connect_timeout=wait,
-        dimse_timeout=wait,
+        dimse_timeout=min(wait, _GOODBYE),
         identity=None,
         trace=None,
     )
@@ -204,9 +210,12 @@ def _clear_answer(error: DicomTLSError | None) -> Clear:
         return Clear.HTTP
     if isinstance(error, AssociationTimeout):
         return Clear.SILENT
-    if isinstance(error, NetworkError) or (isinstance(error, AssociationAborted) and error.source is None):
+    if isinstance(error, NetworkError):
+        return Clear.GONE
+    if isinstance(error, AssociationAborted) and error.source is None:
         return Clear.CLOSED
-    return Clear.DICOM if error is None or error.code != "protocol-error" else Clear.OTHER
+    is_dicom = error is None or isinstance(error, AssociationRejected | AssociationAborted | NoPresentationContext)
+    return Clear.DICOM if is_dicom else Clear.OTHER
 
 
 def _words(outcome: Outcome) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from dicomtls.diagnosis import Diagnosis
 from dicomtls.diagnosis.causes import cause_of
@@ -12,6 +13,7 @@ from dicomtls.errors import HandshakeFacts
 from dicomtls.probe.hello import Answer, offer_everything
 from dicomtls.probe.inquiry import Clear, Inquiry
 from dicomtls.probe.remedies import find_remedy, is_safe
+from dicomtls.probe.target import WENT_AWAY
 from dicomtls.tls import TLSSettings, client_context
 from dicomtls.tls.hello import TLS_1_3, ClientHello, ServerHello, version_name, version_names
 from dicomtls.tls.suites import suite_name
@@ -37,14 +39,17 @@ def look_in_clear(diagnosis: Diagnosis, inquiry: Inquiry) -> Diagnosis | None:
 
 
 # The code for what a peer answers in clear, and what the message adds to the usual one.
-_SPEAKS = {
+_SPEAKS: Final = {
     Clear.DICOM: ("peer-speaks-plain-dicom", ": it answers an association in clear"),
     Clear.HTTP: ("peer-speaks-http", ""),
 }
 
 
 def look_at_negotiation(diagnosis: Diagnosis, facts: HandshakeFacts, inquiry: Inquiry) -> Diagnosis:
-    """Find out what the peer would have agreed to."""
+    """Find out what the peer would have agreed to.
+
+    Raises `Interrupted`, and `LocalError` where the files of the settings cannot be read any more.
+    """
     hello = offer(facts) or ClientHello()
     if diagnosis.code in _EXTENSIONS:
         return _try_without(diagnosis, hello, inquiry)
@@ -68,13 +73,12 @@ def _with_what_it_speaks(diagnosis: Diagnosis, choices: list[ServerHello], choic
     theirs = version_names(sorted((one.version for one in choices), reverse=True))
     if diagnosis.code == "no-shared-cipher" and "_ECDHE_" in suite_name(choice.suite):
         return _other_group(diagnosis, choice)
-    if diagnosis.code in _GONE:
+    if diagnosis.code in WENT_AWAY:
         return replace(diagnosis, message=f"{diagnosis.message}; it speaks TLS: {theirs}", hints=BROKEN_OFF)
     return replace(diagnosis, evidence={**diagnosis.evidence, "peer_speaks": f"the peer speaks {theirs}, as we do"})
 
 
-_GONE = frozenset({"peer-closed", "connection-reset"})
-_EXTENSIONS = frozenset({"alert-unrecognized_name", "alert-no_application_protocol"})
+_EXTENSIONS: Final = frozenset({"alert-unrecognized_name", "alert-no_application_protocol"})
 
 
 def _ask_for_everything(hello: ClientHello, inquiry: Inquiry) -> list[Answer]:
@@ -92,7 +96,7 @@ def _ascii(name: str | None) -> str | None:
 
 
 def _nothing_chosen(diagnosis: Diagnosis, answers: list[Answer]) -> Diagnosis:
-    if diagnosis.code in _GONE and not any(answer.alert for answer in answers):
+    if diagnosis.code in WENT_AWAY and answers and all(answer.hung_up for answer in answers):
         hints = (
             "it may take connections from known addresses only: see the peer's log and its firewall",
             "or a limit of the peer is reached: try again later",
@@ -105,7 +109,7 @@ def _nothing_chosen(diagnosis: Diagnosis, answers: list[Answer]) -> Diagnosis:
     return diagnosis
 
 
-_ITS_OWN_SIDE = (
+_ITS_OWN_SIDE: Final = (
     "the peer's suites may be for another type of key (RSA or EC) than it has, or its groups unusual: see its log",
     "let the peer be given a certificate with an RSA key, or suites and groups that fit the one that it has",
 )
@@ -163,7 +167,7 @@ def _try_without(diagnosis: Diagnosis, hello: ClientHello, inquiry: Inquiry) -> 
     return diagnosis
 
 
-_SAY_IT = "the peer should ignore what it does not know: tell its maker"
+_SAY_IT: Final = "the peer should ignore what it does not know: tell its maker"
 
 
 def _variations(diagnosis: Diagnosis, hello: ClientHello, settings: TLSSettings) -> Iterator[Variation]:

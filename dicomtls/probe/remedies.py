@@ -23,7 +23,8 @@ _ORDER: Final = sorted(PROFILES, key=lambda profile: (profile.retired, profile.s
 class Remedy:
     """Settings that might do, and how to ask for them on the command line.
 
-    One that `is_sure` allows what the peer chose from everything that there is; another allows its version at least.
+    `changes` are fields of `TLSSettings`; `words` is what to give, or what to do where it is no `is_option`. One that
+    `is_sure` allows what the peer chose from everything that there is; another allows its version at least.
     """
 
     words: str

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 class SharedTLS:
     """The SSL contexts for one set of settings, built when they are first needed; threads may share it.
 
-    `ssl_context` raises `CredentialError`, `UsageError` for settings that cannot be had. In clear it is None.
+    Both raise `CredentialError`, `UsageError`, and `MachineError` where the key log cannot be written. In clear they
+    are None.
     """
 
     def __init__(self, tls: "TLSSettings | None") -> None:

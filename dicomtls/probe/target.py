@@ -14,6 +14,8 @@ WITHOUT_OURS: Final = "without our certificate"
 """What the attempt is called that tells a required client certificate from an optional one."""
 CONNECTS: Final = "it connects"
 """The outcome of an attempt that ended in an association."""
+WENT_AWAY: Final = frozenset({"peer-closed", "connection-reset"})
+"""The error codes of a peer that ended a handshake without an alert."""
 
 
 @dataclass(frozen=True)

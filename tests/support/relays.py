@@ -21,6 +21,8 @@ class Relay:
         self._open = 0
         self.count = 0
         self.has_overlap = False
+        self.hangs_up = False
+        """Whether connections that are not answered are closed, once they have said something."""
         self.on_silence: Callable[[], object] = bool
         """Called when a connection comes that is not answered."""
 
@@ -34,7 +36,10 @@ class Relay:
             is_silent = self.count > self._most
         if is_silent:
             self.on_silence()
-            receive_until_end(near)
+            if self.hangs_up:
+                near.recv(1)
+            else:
+                receive_until_end(near)
         else:
             self._hand_on(near)
         self._end()
