@@ -16,8 +16,6 @@ from time import monotonic, sleep
 
 from dicomtls.errors import MachineError, UsageError
 
-_KILOBYTE = 1e3
-_MEGABYTE = 1e6
 _LOCK_SECONDS = 10.0
 _LOCK_PAUSE = 0.05
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -26,16 +24,6 @@ _PRIVATE_MODE = 0o600
 _PUBLIC_MODE = 0o666  # less the process's umask
 _LINKS_LINKS = os.link in os.supports_follow_symlinks  # Windows cannot be told
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
-
-
-def size_in_words(octets: int) -> str:
-    """How a log or a report says it: 2.1 MB, or 3.4 kB where those would be 0.0."""
-    return f"{octets / _MEGABYTE:.1f} MB" if octets >= _MEGABYTE else f"{octets / _KILOBYTE:.1f} kB"
-
-
-def rate_in_words(octets: int, seconds: float) -> str:
-    """` (54 MB/s)`, with its space; empty for less than a megabyte, which says nothing of a rate."""
-    return f" ({octets / _MEGABYTE / seconds:.0f} MB/s)" if octets >= _MEGABYTE and seconds else ""
 
 
 def open_flags(*names: str) -> int:

@@ -21,6 +21,7 @@ LAYERS = (
     "implementation",
     "errors",
     "files",
+    "quantities",
     "waiting",
     "config",
     "peer",

@@ -13,23 +13,9 @@ from hypothesis import strategies as st
 
 from dicomtls import files
 from dicomtls.errors import MachineError, UsageError
-from dicomtls.files import machine_errors, rate_in_words, size_in_words, sync_folder, write_file, write_files
+from dicomtls.files import machine_errors, sync_folder, write_file, write_files
 
 STEPS = ("open", "fsync", "link", "replace")
-
-
-@pytest.mark.parametrize(
-    ("octets", "said", "rate"),
-    [
-        (0, "0.0 kB", ""),
-        (4326, "4.3 kB", ""),
-        (1_000_000, "1.0 MB", " (2 MB/s)"),
-        (209_900_000, "209.9 MB", " (420 MB/s)"),
-    ],
-)
-def test_sizes_are_said_in_what_shows_them(octets: int, said: str, rate: str) -> None:
-    """A few files are not 0.0 MB at 0 MB/s."""
-    assert (size_in_words(octets), rate_in_words(octets, 0.5), rate_in_words(octets, 0.0)) == (said, rate, "")
 
 
 def _tree(folder: Path) -> dict[str, bytes | str]:

@@ -7,7 +7,7 @@ from dicomtls.cli.output import Output
 from dicomtls.cli.running import Report
 from dicomtls.cli.sentences import join, status_word, tls_phrases, warn_of_expiry
 from dicomtls.cli.text import Style, Styled
-from dicomtls.files import rate_in_words, size_in_words
+from dicomtls.quantities import rate_in_words, size_in_words
 
 if TYPE_CHECKING:
     from dicomtls.scu.attempt import Attempt

@@ -10,7 +10,7 @@ from dicomtls.cli.running import Report
 from dicomtls.cli.sentences import join, tls_phrases, warn_of_expiry
 from dicomtls.cli.text import Line, Style, Styled
 from dicomtls.errors import DataError, DicomTLSError, NoPresentationContext, StatusFailure
-from dicomtls.files import rate_in_words, size_in_words
+from dicomtls.quantities import rate_in_words, size_in_words
 
 if TYPE_CHECKING:
     from dicomtls.diagnosis import Diagnosis

@@ -3,7 +3,7 @@
 from time import monotonic
 
 from dicomtls.association.association import Association
-from dicomtls.files import size_in_words
+from dicomtls.quantities import size_in_words
 from dicomtls.scp.services import Services
 from dicomtls.tls import Negotiated
 from dicomtls.tls.hello import ClientHello
