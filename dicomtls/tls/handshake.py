@@ -10,18 +10,14 @@ from datetime import UTC
 from time import monotonic
 
 from dicomtls.errors import HandshakeError, HandshakeFacts, UsageError
-from dicomtls.tls.negotiated import (
-    MAXIMUM_DNS_NAME,
-    Negotiated,
-    PeerCertificate,
-    is_host_name,
-    is_ip_address,
-    negotiated_from,
-)
+from dicomtls.tls.negotiated import Negotiated, PeerCertificate, is_ip_address, negotiated_from
 from dicomtls.tls.settings import TLSSettings
 from dicomtls.tls.stream import TLSStream
 from dicomtls.tls.transcript import Transcript, stop_watching
 from dicomtls.waiting import Interrupt, Waiter
+
+_MAXIMUM_DNS_NAME = 253
+_MAXIMUM_LABEL = 63
 
 
 def client_handshake(
@@ -110,16 +106,26 @@ def _name_to_send(context: ssl.SSLContext, settings: TLSSettings, reference: str
     name = reference.removesuffix(".")  # whoever writes a name to its root means the same host (RFC 6066 section 3)
     if context.check_hostname:
         return _checked(name)  # the ssl module itself sends no address as SNI
-    sendable = settings.sni and not is_ip_address(name) and 0 < len(name) <= MAXIMUM_DNS_NAME
+    sendable = settings.sni and not is_ip_address(name) and 0 < len(name) <= _MAXIMUM_DNS_NAME
     return _checked(name) if sendable else None
 
 
 def _checked(name: str) -> str:
     """Return a name that the `ssl` module takes: it has no clear word for others."""
-    if not is_host_name(name):
+    if not _is_host_name(name):
         msg = f"not a name that can be sent to a server: {name!r}"
         raise UsageError(msg, hints=("give a DNS name or an IP address with --server-name",))
     return name
+
+
+def _is_host_name(name: str) -> bool:
+    if name.isascii():
+        return name.isprintable() and all(0 < len(label) <= _MAXIMUM_LABEL for label in name.split("."))
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _shake(stream: TLSStream, deadline: float, interrupt: Interrupt | None, *, reference: str | None) -> None:

@@ -204,17 +204,17 @@ def is_host_name(name: str) -> bool:
 
     Without a full stop at its end, 253 characters at most, in labels of 63 (RFC 1035 section 2.3.4), as it is sent.
     """
-    if len(name) > MAXIMUM_DNS_NAME:  # IDNA's cost grows with the square of the length
+    if len(name) > _LONGEST_NAME:  # IDNA's cost grows with the square of the length
         return False
     try:
         sent = name if name.isascii() else name.encode("idna").decode()
     except UnicodeError:
         return False
-    is_short = len(sent) <= MAXIMUM_DNS_NAME and all(0 < len(label) <= _LONGEST_LABEL for label in sent.split("."))
+    is_short = len(sent) <= _LONGEST_NAME and all(0 < len(label) <= _LONGEST_LABEL for label in sent.split("."))
     return is_short and sent.isprintable()
 
 
-MAXIMUM_DNS_NAME = 253
+_LONGEST_NAME = 253
 _LONGEST_LABEL = 63
 
 
