@@ -162,13 +162,6 @@ def test_name_that_cannot_be_sent_is_a_usage_error(pki: PKI, name: str, options:
         assert far.recv(1) == b""
 
 
-def test_name_that_is_too_long_to_be_checked_is_a_usage_error(pki: PKI) -> None:
-    """OpenSSL calls it 'invalid servername', and no file is to blame."""
-    client = client_settings(pki, pki.client, server_name=".".join(["a" * 60] * 5))
-    with connected_sockets() as (near, _far), pytest.raises(UsageError, match="not a name"):
-        client_handshake(near, client_context(client), client, host="x", deadline=deadline_in(DEADLINE))
-
-
 # -- pins ---------------------------------------------------------------------------------------------------------
 
 
