@@ -25,6 +25,7 @@ _RENEGOTIATION_INFO = b"\xff\x01\x00\x01\x00"  # RFC 5746: without it OpenSSL lo
 _OLD_LEVEL = "bcp195-2015"
 # X509_V_FLAG_… of OpenSSL; Python names only some of them.
 _IGNORE_CRITICAL, _NO_CHECK_TIME = 0x10, 0x200000
+_UNREADABLE = "OpenSSL cannot read a certificate of the chain"  # it gives no reason then
 
 
 class Leave(IntFlag):
@@ -42,8 +43,9 @@ class Leave(IntFlag):
 class Question:
     """A chain as the other side would send it, leaf first, in the role that `role` names ("server" or "client").
 
-    `settings` has the trust anchors, the CRLs and the profile; `anchors` are trusted besides. `reference` is the name
-    that a server's leaf is to have, None where any will do. `has_rsa_key` says it of the leaf.
+    `settings` has the trust anchors, the CRLs and the profile; `anchors` are trusted besides, as far as OpenSSL
+    can read them. `reference` is the name that a server's leaf is to have, None where any will do. `has_rsa_key` says
+    it of the leaf.
     """
 
     chain: tuple[bytes, ...]
@@ -80,15 +82,29 @@ def _context(question: Question, leave: Leave, stack: ExitStack) -> ssl.SSLConte
     if leave & Leave.REVOCATION:
         settings = replace(settings, crl=())
     if question.anchors:
-        pem = "".join(map(ssl.DER_cert_to_PEM_cert, question.anchors)).encode()
+        # One that OpenSSL cannot read fails in the chain, if it is there too; nobody's then stands for it.
+        readable = filter(_is_readable, question.anchors)
+        pem = "".join(map(ssl.DER_cert_to_PEM_cert, readable)).encode() or _nobody()
         settings = replace(settings, ca=(*settings.ca, Path(stack.enter_context(as_path(pem)))))
     if question.role == "server":
         is_named = question.reference is not None and not leave & Leave.NAME
         return client_context(replace(settings, verify_name=is_named))
-    from dicomtls.certificates.throwaway import throwaway_identity
-
-    cert = Path(stack.enter_context(as_path(throwaway_identity())))
+    cert = Path(stack.enter_context(as_path(_nobody())))
     return server_context(replace(settings, cert=(cert,), client_auth=ClientAuth.REQUIRED))
+
+
+def _nobody() -> bytes:
+    from dicomtls.certificates.throwaway import throwaway_identity  # `cryptography`, that few questions need
+
+    return throwaway_identity()
+
+
+def _is_readable(der: bytes) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=der)
+    except ssl.SSLError:
+        return False
+    return True
 
 
 def _handshake(context: ssl.SSLContext, question: Question) -> HandshakeFacts | None:
@@ -113,7 +129,7 @@ def _handshake(context: ssl.SSLContext, question: Question) -> HandshakeFacts | 
 def _facts(error: ssl.SSLError, question: Question) -> HandshakeFacts:
     return HandshakeFacts(
         role="client" if question.role == "server" else "server",
-        reason=error.reason,
+        reason=error.reason or _UNREADABLE,
         verify_code=getattr(error, "verify_code", None),
         verify_message=getattr(error, "verify_message", None),
         reference_name=question.reference,
