@@ -31,6 +31,7 @@ from dicomtls.association.query import UNIQUE_KEYS, Level, Model
 from dicomtls.association.status import SUCCESS
 from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from dicomtls.dataset.identifier import Element, encode
+from dicomtls.diagnosis import diagnose
 from dicomtls.errors import AssociationError, DataError, DicomTLSError, DIMSEError, MachineError
 from dicomtls.scp.destinations import Destinations
 from dicomtls.scp.index import Index, Query
@@ -206,7 +207,7 @@ class CommitmentService:
             requestor = self._destinations.requestor(destination, parameters.called_ae_title, self._interrupt)
             association = requestor.associate(requestor.attempt(), [proposal])
         except DicomTLSError as error:
-            return error.message
+            return diagnose(error).message
         try:
             context = next(iter(association.parameters.contexts.values()))
             association.send(
@@ -216,7 +217,7 @@ class CommitmentService:
             with suppress(AssociationError, DIMSEError):
                 association.release()
         except DicomTLSError as error:
-            return error.message
+            return diagnose(error).message
         finally:
             association.abort()
         return "new" if status == SUCCESS else f"answered with the status 0x{status:04X}"
