@@ -145,7 +145,7 @@ PROFILES: tuple[Profile, ...] = (
             "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
         ),
     ),
-    Profile("modern", "no section", "TLS 1.3 only", "1.3", "1.3", ()),
+    Profile("modern", "no section of PS3.15", "TLS 1.3 only", "1.3", "1.3", ()),
 )
 
 _BY_NAME = {name.casefold(): profile for profile in PROFILES for name in (profile.name, *profile.aliases)}

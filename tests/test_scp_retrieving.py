@@ -258,19 +258,25 @@ def test_destination_out_of_reach_fails_all_with_their_list(tmp_path: Path) -> N
     assert result.comment == "DEST: connection-refused"
 
 
-@pytest.mark.parametrize("destination", ["wrong_name", "other_server", "in clear"])
+FAULTS = {"wrong_name": "name-mismatch", "other_server": "unknown-issuer", "client": "wrong-purpose", "": "peer-closed"}
+
+
+@pytest.mark.parametrize("destination", FAULTS)
 def test_destination_whose_tls_is_not_right_gets_nothing(pki: PKI, tmp_path: Path, destination: str) -> None:
-    """A certificate for another name, of another authority, or no TLS at all."""
+    """A certificate for another name, of another authority, for a client alone, or no TLS at all: each is told."""
     made = make_instances(tmp_path / "made", 2, pixel_bytes=1024)
-    served = None if destination == "in clear" else server_tls(pki, getattr(pki, destination))
+    served = server_tls(pki, getattr(pki, destination)) if destination else None
     with our_server(tmp_path / "there", served) as there:
         where = destination_at(there, in_clear=False)
         with our_archive(
             tmp_path / "archive", paths_of(made), destinations=[where], destination_tls=client_tls(pki)
         ) as archive:
             result = move(archive.requestor(), study_of(made), "DEST")
+            outcome = archive.outcome()
     assert (result.status, result.counts.failed) == (0xA702, 2)
     assert stored_files(tmp_path / "there") == []
+    assert result.comment == f"DEST: {FAULTS[destination]}"
+    assert "handshake failed" not in str(outcome.reason)
 
 
 def test_several_moves_at_once(pki: PKI, tmp_path: Path) -> None:

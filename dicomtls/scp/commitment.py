@@ -32,6 +32,7 @@ from dicomtls.association.query import UNIQUE_KEYS, Level, Model
 from dicomtls.association.status import SUCCESS
 from dicomtls.dataset import EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from dicomtls.dataset.identifier import Element, encode
+from dicomtls.diagnosis import diagnose
 from dicomtls.errors import AssociationError, DataError, DicomTLSError, DIMSEError, MachineError
 from dicomtls.scp.destinations import Destinations
 from dicomtls.scp.index import Index, Query
@@ -238,7 +239,7 @@ class CommitmentService:
         try:
             association = self._associate() if left else None
         except DicomTLSError as error:
-            yield from ((report, error.message) for report in left)
+            yield from ((report, diagnose(error).message) for report in left)
             return
         if association is None:
             title = self._association.parameters.calling_ae_title
@@ -251,7 +252,7 @@ class CommitmentService:
             with suppress(AssociationError, DIMSEError):
                 association.release()
         except DicomTLSError as error:
-            yield from ((report, error.message) for report in left)
+            yield from ((report, diagnose(error).message) for report in left)
         finally:
             association.abort()
 

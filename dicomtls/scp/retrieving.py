@@ -13,6 +13,7 @@ from dicomtls.association.dimse import Command, CommandField
 from dicomtls.association.outbox import FileShrank
 from dicomtls.association.query import GET_SOP_CLASSES, MOVE_SOP_CLASSES
 from dicomtls.association.reasons import AbortReason, AbortSource
+from dicomtls.diagnosis import diagnose
 from dicomtls.errors import (
     DataError,
     DicomTLSError,
@@ -207,9 +208,9 @@ class MoveService:
         if isinstance(result.error, Interrupted):
             raise result.error
         if result.error is not None:
-            title = destination.peer.called_ae_title
-            operation.reason = f"{title}: {result.error.message}"
-            operation.comment = f"{title}: {result.error.code}"  # without the addresses of our network
+            title, why = destination.peer.called_ae_title, diagnose(result.error)
+            operation.reason = f"{title}: {why.message}"
+            operation.comment = f"{title}: {why.code}"  # without the addresses of our network
 
 
 class _Transfer:
