@@ -15,6 +15,7 @@ from dicomtls.association.commitment import (
 from dicomtls.association.dimse import Command, CommandField
 from dicomtls.dataset.identifier import decode
 from dicomtls.peer import Peer
+from dicomtls.scp import commitment as module
 from dicomtls.scp.destinations import Destination
 from dicomtls.scu.commit import commit
 from tests.support.archives import Archive, our_archive
@@ -43,10 +44,10 @@ def report_of(association: Association) -> tuple[int, str]:
     return message.command.message_id or 0, transaction.uid
 
 
-def confirm(association: Association, message_id: int) -> None:
-    """Take a report."""
+def confirm(association: Association, message_id: int, status: int = 0) -> None:
+    """Take a report, or refuse it."""
     response = Command(
-        command_field=CommandField.N_EVENT_REPORT_RSP, message_id_being_responded_to=message_id, status=0
+        command_field=CommandField.N_EVENT_REPORT_RSP, message_id_being_responded_to=message_id, status=status
     )
     association.send(1, response)
 
@@ -128,9 +129,10 @@ def test_reports_keep_to_the_window(tmp_path: Path, window: int | None) -> None:
     ]
 
 
-def test_requestor_that_confirms_nothing_is_refused_in_the_end(tmp_path: Path) -> None:
+def test_requestor_that_confirms_nothing_is_refused_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it asks for is held until it has the answer, and that is not to be without end."""
-    many = [Reference(MR, f"1.2.{number}") for number in range(30_000)]
+    monkeypatch.setattr(module, "_MOST_HELD", 50)
+    many = [Reference(MR, f"1.2.{number}") for number in range(30)]
     with our_archive(tmp_path / "archive") as archive:
         association, response = ask(archive, request(), encoded(many))
         assert response.status == 0
@@ -217,3 +219,19 @@ def test_report_that_reaches_nobody_is_noted(tmp_path: Path) -> None:
     assert said[0] == "nobody told us where UNKNOWN is"
     assert said[1] == f"nothing listens at {nobody.peer}"
     assert said[2] == "answered with the status 0x0110"
+
+
+def test_report_that_is_refused_is_brought_again(tmp_path: Path) -> None:
+    """Over an association of our own; the response to a report that was never sent is nobody's."""
+    reports: list[tuple[Command, Transaction]] = []
+    with acceptor(receiver_of_reports(reports), open_policy(scp_role_allowed=lambda _uid: True)) as modality:
+        known = Destination(Peer(modality.peer.host, modality.peer.port, "MODALITY"), in_clear=True)
+        with our_archive(tmp_path / "archive", destinations=[known]) as archive:
+            association, _ = ask(archive, request(), encoded([Reference(MR, "1.2")]), calling_ae_title="MODALITY")
+            message_id, uid = report_of(association)
+            confirm(association, message_id + 1)
+            confirm(association, message_id, 0x0110)
+            association.release()
+            archive.wait(partial(has_commitments, archive, 1))
+    assert [transaction.uid for _, transaction in reports] == [uid]
+    assert archive.commitments[0].delivered == "new"

@@ -171,3 +171,16 @@ def test_cancel_is_for_its_request(message_id: int, *, cancels: bool) -> None:
         return operation.finish()
 
     answers(act)
+
+
+def test_response_that_nobody_waits_for_is_nothing() -> None:
+    """The requestor's affair."""
+
+    def act(operation: Operation) -> RetrieveOutcome:
+        stray = Command(command_field=CommandField.C_ECHO_RSP, message_id_being_responded_to=1, status=0)
+        operation.hear(Message(stray, operation._request.context))
+        assert not operation.is_cancelled
+        return operation.finish()
+
+    [(final, _)], _ = answers(act)
+    assert final.status == 0x0000
