@@ -1,15 +1,20 @@
 """Files into tables: once each, all of a transaction or nothing."""
 
+import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from dicomtls.dataset import EXPLICIT_VR_LE, encode_file_meta
+from dicomtls.dataset.identifier import encode
 from dicomtls.scp import index_schema
 from dicomtls.scp.index_writer import IndexWriter, all_places
-from tests.support.keeping import instance, write_instance, write_instances
+from dicomtls.scp.kept_file import KeptFile, KeptFileReader
+from tests.support.keeping import instance, keys, write_instance, write_instances
+from tests.support.servers import CT
 
 
 @pytest.fixture
@@ -43,6 +48,50 @@ def test_files_that_cannot_be_read_are_passed_over(database: sqlite3.Connection,
     write_instance(tmp_path, instance(1), place="good.dcm")
     assert IndexWriter(database, str(tmp_path)).put_all(["gone.dcm", "text.dcm", "good.dcm"]) == 1
     assert counts(database) == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_file_that_cannot_be_read_just_now_fails_the_transaction(
+    database: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whoever wants it indexed tries again, and it is not lost."""
+    places = [stored.location[len(str(tmp_path)) + 1 :] for stored in write_instances(tmp_path, 3)]
+    writer = IndexWriter(database, str(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr(KeptFileReader, "read", raising(OSError(number, "just now")))
+        with pytest.raises(OSError, match="just now"):
+            writer.put_all(places)
+    assert counts(database) == [0, 0, 0, 0]
+    assert writer.put_all(places) == 3
+
+
+def test_file_that_the_disk_does_not_give_is_passed_over(
+    database: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One damaged file keeps no server from starting."""
+    write_instances(tmp_path, 1)
+    monkeypatch.setattr(KeptFileReader, "read", raising(OSError(errno.EIO, "damaged")))
+    assert IndexWriter(database, str(tmp_path)).put_all(all_places(str(tmp_path))) == 0
+
+
+def raising(error: OSError) -> Callable[..., KeptFile]:
+    """What raises it, whatever it is asked."""
+
+    def read(*_args: object) -> KeptFile:
+        raise error
+
+    return read
+
+
+def test_instance_whose_dataset_names_no_uid_is_known_by_its_meta_information(
+    database: sqlite3.Connection, tmp_path: Path
+) -> None:
+    """It was answered with success, so it is found: by the UID that the C-STORE named."""
+    path = tmp_path / "odd.dcm"
+    attributes = instance(1, x00080018="1.2.x", x00080016="nix")
+    path.write_bytes(encode_file_meta(CT, "1.2.3", EXPLICIT_VR_LE, "TEST") + encode(keys(attributes), EXPLICIT_VR_LE))
+    assert IndexWriter(database, str(tmp_path)).put_all(["odd.dcm"]) == 1
+    assert database.execute("SELECT SOPInstanceUID, SOPClassUID FROM instance").fetchall() == [("1.2.3", CT)]
 
 
 def test_transaction_that_fails_leaves_nothing(database: sqlite3.Connection, tmp_path: Path) -> None:

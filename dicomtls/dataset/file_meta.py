@@ -15,7 +15,14 @@ from dicomtls.dataset.encoding import (
     open_source,
     read_header,
 )
-from dicomtls.dataset.uids import EXPLICIT_VR_LE, IMPLICIT_VR_LE, MEDIA_STORAGE_DIRECTORY, check_uid, text
+from dicomtls.dataset.uids import (
+    EXPLICIT_VR_LE,
+    IMPLICIT_VR_LE,
+    MEDIA_STORAGE_DIRECTORY,
+    check_uid,
+    passes_as_uid,
+    text,
+)
 from dicomtls.errors import DataError, UsageError
 from dicomtls.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomtls.peer import check_ae_title
@@ -66,8 +73,8 @@ def read_file_meta(head: Buffer, size: int) -> FileMeta:
 
     Read are files as PS3.10 has them, such files without preamble or prefix, and bare datasets in any native encoding.
     Elements are believed, the group length is not. The SOP UIDs are those of the dataset, which C-STORE has to name;
-    where it has none, or cannot be read, those of the meta information. A DICOMDIR is told by its SOP class. Whether
-    the dataset is all there is not looked at.
+    where it has none that is valid, or cannot be read, those of the meta information. A DICOMDIR is told by its SOP
+    class. Whether the dataset is all there is not looked at.
 
     Raises `DataError` for a file that is empty, no DICOM, cut short in its meta information, without dataset or
     without valid UIDs; `HeadTooShort` where a longer head may tell.
@@ -76,8 +83,8 @@ def read_file_meta(head: Buffer, size: int) -> FileMeta:
     # A DICOMDIR has UIDs in its meta information only, and a dataset that may be longer than any head.
     is_directory = text(meta.get(tags.MEDIA_STORAGE_SOP_CLASS_UID, b"")) == MEDIA_STORAGE_DIRECTORY
     uids = {} if is_directory else _read_sop_uids(head, size, transfer_syntax, offset)
-    sop_class = uids.get(tags.SOP_CLASS_UID) or meta.get(tags.MEDIA_STORAGE_SOP_CLASS_UID)
-    sop_instance = uids.get(tags.SOP_INSTANCE_UID) or meta.get(tags.MEDIA_STORAGE_SOP_INSTANCE_UID)
+    sop_class = _better(uids.get(tags.SOP_CLASS_UID), meta.get(tags.MEDIA_STORAGE_SOP_CLASS_UID))
+    sop_instance = _better(uids.get(tags.SOP_INSTANCE_UID), meta.get(tags.MEDIA_STORAGE_SOP_INSTANCE_UID))
     if not sop_instance:
         msg = "the file has no SOP instance UID"
         raise DataError(msg)
@@ -90,6 +97,13 @@ def read_file_meta(head: Buffer, size: int) -> FileMeta:
         transfer_syntax,
         offset,
     )
+
+
+def _better(of_dataset: bytes | None, of_meta: bytes | None) -> bytes | None:
+    """The dataset's, unless that of the meta information alone is a UID."""
+    if of_dataset and of_meta and not passes_as_uid(text(of_dataset)) and passes_as_uid(text(of_meta)):
+        return of_meta
+    return of_dataset or of_meta
 
 
 def locate_dataset(head: Buffer, size: int) -> tuple[dict[int, bytes], str, int]:

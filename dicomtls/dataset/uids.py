@@ -43,13 +43,18 @@ def text(value: bytes) -> str:
     return value.decode("ascii", "replace").strip("\0 ")
 
 
-def check_uid(uid: str, name: str) -> str:
-    """Return the UID if it is one: 1 to 64 digits and dots, a digit first.
+def passes_as_uid(text: str) -> bool:
+    """Whether a text has 1 to 64 digits and dots, a digit first.
 
     Components are not looked at: leading zeros and the like are frequent, and peers accept them. Whatever passes is
-    safe as a part of a file's name. Raises `DataError` with `name` for what it was to be.
+    safe as a part of a file's name.
     """
-    if not _UID.fullmatch(uid):
+    return _UID.fullmatch(text) is not None
+
+
+def check_uid(uid: str, name: str) -> str:
+    """Return the UID if it passes as one; raises `DataError` with `name` for what it was to be."""
+    if not passes_as_uid(uid):
         shown = uid if len(uid) <= _SHOWN else uid[:_SHOWN] + "..."
         msg = f"not a valid {name}: {shown!a}"
         raise DataError(msg)

@@ -17,9 +17,9 @@ from dicomtls.association.query import (
 from dicomtls.association.status import CANCEL, SUCCESS
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, Identifier
-from dicomtls.errors import DataError, MachineError
+from dicomtls.errors import MachineError
 from dicomtls.scp.index import Query
-from dicomtls.scp.requests import UNABLE_TO_PROCESS, Refused, Requests, level_of, read_identifier
+from dicomtls.scp.requests import Refused, Requests, level_of, read_identifier
 from dicomtls.scp.responding import Responder
 from dicomtls.waiting import Interrupt
 
@@ -124,10 +124,7 @@ class FindService:
             return CANCEL, 0
         for match in self._sources[query.model](replace(query, unwanted=unwanted)):
             status = PENDING if query.keys.keys() <= match.keys() else PENDING_WITHOUT_KEYS
-            try:
-                is_flushed = responder.pending(status, {**match, **constant})
-            except DataError as error:
-                raise Refused(UNABLE_TO_PROCESS, f"a match cannot be encoded: {error.message}") from error
+            is_flushed = responder.pending(status, {**match, **constant})
             count += 1
             if is_flushed or monotonic() - looked_at > _LOOK_EVERY:
                 looked_at = monotonic()

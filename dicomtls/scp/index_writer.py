@@ -1,5 +1,6 @@
 """Puts kept files into the tables, in transactions; for one thread."""
 
+import errno
 import os
 from collections.abc import Iterable
 from itertools import islice, pairwise
@@ -18,6 +19,8 @@ BATCH: Final = 500
 """Files in one transaction."""
 _MOST_KNOWN: Final = 10_000
 _LONGEST_BRANCH: Final = 1024
+_FOR_NOW: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""What says nothing of the file: it can be read when there are descriptors, or memory, again."""
 
 
 def _insert(level: Level, *others: str) -> str:
@@ -53,7 +56,10 @@ class IndexWriter:
         self._version = 0
 
     def put_all(self, places: Iterable[str]) -> int:
-        """Add files in one transaction; says how many could be read. Raises `sqlite3.Error`, and nothing is in then."""
+        """Add files in one transaction; says how many could be read.
+
+        Raises `sqlite3.Error`, and `OSError` where this machine lacks what it takes to read any; nothing is in then.
+        """
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._forget_if_changed()
@@ -83,7 +89,9 @@ class IndexWriter:
     def _put(self, place: str) -> bool:
         try:
             kept = self._reader.read(f"{self._root}/{place}")
-        except (OSError, DataError):  # gone by now, or no instance: there is nothing to find
+        except (OSError, DataError) as error:  # gone by now, or no instance: there is nothing to find
+            if isinstance(error, OSError) and error.errno in _FOR_NOW:
+                raise
             return False
         branch = kept.branch
         series = self._series.get(branch)
