@@ -116,8 +116,10 @@ def test_folder_on_another_disk_does_not_tell(tmp_path: Path, monkeypatch: pytes
         status = lstat(path)
         return os.stat_result((*status[:2], status.st_dev + 1, *status[3:10]))
 
-    monkeypatch.setattr(os, "lstat", on_another_disk)
-    assert not Removal(str(tmp_path)).is_of("study/one.dcm")
+    removal = Removal(str(tmp_path))
+    with monkeypatch.context() as patched:  # for no longer: pytest removes folders with it
+        patched.setattr(os, "lstat", on_another_disk)
+        assert not removal.is_of("study/one.dcm")
 
 
 def test_root_that_is_gone_is_an_error(tmp_path: Path) -> None:
