@@ -27,6 +27,6 @@ def test_value_is_written_as_rfc_4514_says(value: str, expected: str) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=20))
 def test_others_read_the_same_value_back(value: str) -> None:
-    """Every character that is printed; of others cryptography before 45 reads each escaped byte as a character."""
+    """Every character that is printed; of others the oldest cryptography takes each escaped byte for a character."""
     (attribute,) = x509.Name.from_rfc4514_string(f"CN={escaped(value)}").get_attributes_for_oid(NameOID.COMMON_NAME)
     assert attribute.value == value
