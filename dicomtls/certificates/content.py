@@ -22,6 +22,7 @@ REFUSALS = (
     ValueError,
     TypeError,
     OverflowError,
+    KeyError,  # cryptography 44, at what has a version that is none
     UnsupportedAlgorithm,
     InternalError,
     x509.InvalidVersion,
