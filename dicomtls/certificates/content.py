@@ -22,7 +22,7 @@ REFUSALS = (
     ValueError,
     TypeError,
     OverflowError,
-    KeyError,  # cryptography 44, at what has a version that is none
+    KeyError,  # cryptography 44, at a name with a type of string that there is none of
     UnsupportedAlgorithm,
     InternalError,
     x509.InvalidVersion,

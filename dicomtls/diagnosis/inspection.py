@@ -202,7 +202,7 @@ class _Verifier:
         self._question = Question(
             chain=tuple(certificates[place].der for place in order),
             role=self._role,
-            settings=replace(expectation.settings, insecure=False, pins=(), remember=None, sni=True),
+            settings=expectation.settings,
             has_rsa_key=self._leaf.key_type not in {"EC", "Ed25519", "Ed448"},
             reference=expectation.host if self._role == "server" else None,
             anchors=anchors,

@@ -19,6 +19,7 @@ from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, Identifier
 from dicomtls.errors import MachineError
 from dicomtls.scp.index import Query
+from dicomtls.scp.patience import Patience
 from dicomtls.scp.requests import Refused, Requests, level_of, read_identifier
 from dicomtls.scp.responding import Responder
 from dicomtls.waiting import Interrupt
@@ -30,7 +31,6 @@ SOP_CLASS_NOT_SUPPORTED: Final = 0x0122
 
 FIND_MODELS: Final = {uid: model for model, uid in FIND_SOP_CLASSES.items()}
 _NOT_KEYS: Final = frozenset({tags.SPECIFIC_CHARACTER_SET, QUERY_RETRIEVE_LEVEL, RETRIEVE_AE_TITLE})
-_LOOK_EVERY: Final = 0.05
 
 Find: TypeAlias = Callable[[Query], Iterator[dict[int, Element]]]
 """What finds the matches of a query; raises `MachineError`."""
@@ -110,8 +110,7 @@ class FindService:
     def _send_matches(self, message: Message, query: Query, responder: Responder) -> tuple[int, int]:
         """Send all matches, or those before the peer cancels; the final status, and how many there were."""
         constant = self._constant(query)
-        count, looked_at = 0, monotonic()
-        is_cancelled = False
+        count, is_cancelled = 0, False
 
         def unwanted() -> bool:
             nonlocal is_cancelled
@@ -120,16 +119,15 @@ class FindService:
             is_cancelled = is_cancelled or self._requests.is_cancelled(message)
             return is_cancelled
 
-        if unwanted():
+        patience = Patience(unwanted)
+        if patience.is_over(at_once=True):
             return CANCEL, 0
         for match in self._sources[query.model](replace(query, unwanted=unwanted)):
             status = PENDING if query.keys.keys() <= match.keys() else PENDING_WITHOUT_KEYS
             is_flushed = responder.pending(status, {**match, **constant})
             count += 1
-            if is_flushed or monotonic() - looked_at > _LOOK_EVERY:
-                looked_at = monotonic()
-                if unwanted():
-                    break
+            if patience.is_over(at_once=is_flushed):
+                break
         return CANCEL if is_cancelled else SUCCESS, count
 
     def _constant(self, query: Query) -> Identifier:

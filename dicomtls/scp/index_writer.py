@@ -7,6 +7,7 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Final
 
 from dicomtls.association.query import Level
+from dicomtls.connection import TOO_MANY_FILES
 from dicomtls.errors import DataError
 from dicomtls.scp.index_attributes import ORDER, TABLES, UNIQUE_COLUMNS
 from dicomtls.scp.kept_file import KeptFile, KeptFileReader, column_names
@@ -19,7 +20,7 @@ BATCH: Final = 500
 """Files in one transaction."""
 _MOST_KNOWN: Final = 10_000
 _LONGEST_BRANCH: Final = 1024
-_FOR_NOW: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+_FOR_NOW: Final = TOO_MANY_FILES | {errno.ENOMEM}
 """What says nothing of the file: it can be read when there are descriptors, or memory, again."""
 
 

@@ -22,9 +22,9 @@ class Patience:
         self._is_over = False
         self._due = monotonic() + ASK_EVERY
 
-    def is_over(self) -> bool:
-        """Whether nobody wants it any more; raises what `unwanted` raises."""
-        if self._unwanted is not None and not self._is_over and monotonic() >= self._due:
+    def is_over(self, *, at_once: bool = False) -> bool:
+        """Whether nobody wants it any more, asked `at_once` or when it is time; raises what `unwanted` raises."""
+        if self._unwanted is not None and not self._is_over and (at_once or monotonic() >= self._due):
             self._is_over = self._unwanted()
             self._due = monotonic() + ASK_EVERY
         return self._is_over

@@ -13,9 +13,10 @@ from contextlib import suppress
 from time import monotonic
 from typing import Final
 
+from dicomtls.connection import TOO_MANY_FILES
 from dicomtls.waiting import LONGEST_WAIT, Interrupt
 
-_OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_OUT_OF_DESCRIPTORS: Final = TOO_MANY_FILES | {errno.ENOBUFS, errno.ENOMEM}
 _PAUSE_SECONDS: Final = 0.2
 _RESERVED_DESCRIPTORS: Final = 64
 _SELECT_LIMIT: Final = 512  # sockets that one select() of Python takes on Windows
