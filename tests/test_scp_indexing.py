@@ -36,6 +36,20 @@ class Writer:
         return len(self.lines) - before
 
 
+class Telling(Writer):
+    """Says when it has taken something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = threading.Event()
+
+    def put_all(self, places: Iterable[str]) -> int:
+        """Take one batch, and say so."""
+        count = super().put_all(places)
+        self.done.set()
+        return count
+
+
 @contextmanager
 def indexing(
     root: Path, writer: Writer, on_failure: Callable[[sqlite3.Error], None] = lambda _error: None
@@ -68,13 +82,6 @@ def test_what_was_appended_is_in_when_somebody_asks(tmp_path: Path) -> None:
 def test_journal_that_cannot_be_read_is_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more descriptors, say: the thread goes on, and nothing is lost."""
     told: list[str] = []
-    done = threading.Event()
-
-    class Telling(Writer):
-        def put_all(self, places: Iterable[str]) -> int:
-            count = super().put_all(places)
-            done.set()
-            return count
 
     def fail_once(path: str) -> Iterator[str]:
         monkeypatch.setattr(indexing_module, "read_segment", read_segment)
@@ -86,7 +93,7 @@ def test_journal_that_cannot_be_read_is_read_later(tmp_path: Path, monkeypatch: 
     with indexing(tmp_path, writer, lambda error: told.append(str(error))) as (journal, running):
         journal.append("1")
         running.notice()
-        assert done.wait(20)
+        assert writer.done.wait(20)
         assert writer.lines == ["1"]
     assert len(told) == 1
     assert "Too many open files" in told[0]
@@ -94,19 +101,11 @@ def test_journal_that_cannot_be_read_is_read_later(tmp_path: Path, monkeypatch: 
 
 def test_what_was_appended_gets_in_when_nobody_asks(tmp_path: Path) -> None:
     """As soon as it is quiet."""
-    done = threading.Event()
-
-    class Telling(Writer):
-        def put_all(self, places: Iterable[str]) -> int:
-            count = super().put_all(places)
-            done.set()
-            return count
-
     writer = Telling()
     with indexing(tmp_path, writer) as (journal, running):
         journal.append("1")
         running.notice()
-        assert done.wait(20)
+        assert writer.done.wait(20)
     assert writer.lines == ["1"]
 
 

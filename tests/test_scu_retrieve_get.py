@@ -15,6 +15,7 @@ from dicomtls.dataset import EXPLICIT_VR_LE
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import (
     AssociationAborted,
+    DicomTLSError,
     Interrupted,
     NoPresentationContext,
     RemoteProtocolError,
@@ -22,7 +23,7 @@ from dicomtls.errors import (
 from dicomtls.scp.services import Services
 from dicomtls.scp.storage import FolderStorage
 from dicomtls.scu import retrieve as module
-from dicomtls.scu.retrieve import RetrieveRequest, get, move
+from dicomtls.scu.retrieve import RetrieveRequest, RetrieveResult, get, move
 from dicomtls.scu.suboperations import Counts
 from dicomtls.waiting import Interrupt
 from tests.support.archives import our_archive
@@ -148,10 +149,19 @@ def test_interrupt_cancels_the_get(tmp_path: Path) -> None:
     assert isinstance(refusal(result), Interrupted)
 
 
+def interrupted_move(script: Callable[[Association], None]) -> tuple[RetrieveResult, list[DicomTLSError]]:
+    """Move from a peer that follows the script, interrupted at its first response; and how its associations ended."""
+    interrupt = Interrupt()
+    with archive(script) as peer:
+        result = move(requestor_of(peer, interrupt), STUDY, "DEST", observer=Watcher(1, interrupt.set))
+        peer.server.wait_for_connections(1)
+    interrupt.close()
+    return result, peer.ends
+
+
 def test_peer_that_does_not_cancel_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while; it is aborted then."""
     monkeypatch.setattr(module, "_CANCEL_SECONDS", 0.2)
-    interrupt = Interrupt()
 
     def script(association: Association) -> None:
         request, _ = take_request(association)
@@ -159,18 +169,14 @@ def test_peer_that_does_not_cancel_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         while association.receive() is not None:
             pass
 
-    with archive(script) as peer:
-        result = move(requestor_of(peer, interrupt), STUDY, "DEST", observer=Watcher(1, interrupt.set))
-        peer.server.wait_for_connections(1)
-    interrupt.close()
+    result, ends = interrupted_move(script)
     assert isinstance(refusal(result), Interrupted)
-    assert isinstance(peer.ends[0], AssociationAborted)
+    assert isinstance(ends[0], AssociationAborted)
 
 
 def test_peer_that_goes_on_after_the_cancel_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many archives send what they have to its end; that there is always something to read is no reason to wait."""
     monkeypatch.setattr(module, "_CANCEL_SECONDS", 0.0)
-    interrupt = Interrupt()
 
     def script(association: Association) -> None:
         request, _ = take_request(association)
@@ -185,13 +191,10 @@ def test_peer_that_goes_on_after_the_cancel_is_given_up(monkeypatch: pytest.Monk
         while association.receive() is not None:
             pass
 
-    with archive(script) as peer:
-        result = move(requestor_of(peer, interrupt), STUDY, "DEST", observer=Watcher(1, interrupt.set))
-        peer.server.wait_for_connections(1)
-    interrupt.close()
+    result, ends = interrupted_move(script)
     assert (result.status, result.counts.completed) == (None, 1)
     assert isinstance(refusal(result), Interrupted)
-    assert isinstance(peer.ends[0], AssociationAborted)
+    assert isinstance(ends[0], AssociationAborted)
 
 
 def test_interrupt_cancels_our_own_archive_between_instances(tmp_path: Path) -> None:
