@@ -22,6 +22,7 @@ LAYERS = (
     "errors",
     "files",
     "quantities",
+    "uid",
     "waiting",
     "config",
     "peer",

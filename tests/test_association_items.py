@@ -8,7 +8,6 @@ from dicomtls.association.items import (
     decode_text,
     encode_ae_title,
     encode_uid,
-    is_uid,
     pack_field,
     pack_item,
     refuse_item,
@@ -17,6 +16,7 @@ from dicomtls.association.items import (
     walk_items,
 )
 from dicomtls.errors import LocalProtocolError, RemoteProtocolError
+from dicomtls.uid import is_uid
 from tests.support.associations import AE_TITLES, UIDS, read_or_refuse
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from dicomtls.association.items import is_uid
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import Element, Value
 from dicomtls.errors import DataError
+from dicomtls.uid import is_uid
 
 SOP_CLASS: Final = "1.2.840.10008.1.20.1"
 """Storage Commitment Push Model."""

@@ -10,8 +10,9 @@ from enum import IntEnum
 from struct import Struct
 from typing import Any, Final
 
-from dicomtls.association.items import decode_text, is_uid
+from dicomtls.association.items import decode_text
 from dicomtls.errors import AssociationError, LocalProtocolError, RemoteProtocolError
+from dicomtls.uid import is_uid
 
 _ELEMENT_HEADER: Final = Struct("<HHI")
 _COMMAND_GROUP_LENGTH: Final = 0x0000

@@ -5,7 +5,6 @@ that do not add up, and never for text: that is made readable and harmless, and 
 Writing raises `LocalProtocolError`.
 """
 
-import re
 from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
@@ -13,6 +12,7 @@ from typing import Final, NoReturn
 
 from dicomtls.association.reasons import AbortReason
 from dicomtls.errors import LocalProtocolError, RemoteProtocolError
+from dicomtls.uid import is_uid
 
 _ITEM_HEADER: Final = Struct(">BxH")
 _FIELD_LENGTH: Final = Struct(">H")
@@ -21,8 +21,6 @@ _LONGEST_AE_TITLE: Final = 16
 
 # Nothing in the association layer may be longer than a UID (PS3.8 annex F) or an LO (PS3.5 table 6.2-1).
 _LONGEST_TEXT: Final = 64
-
-_UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
 
 
 class ItemType(IntEnum):
@@ -37,15 +35,6 @@ class ItemType(IntEnum):
 
 
 _ITEM_TYPES: Final = frozenset(ItemType)
-
-
-def is_uid(text: str) -> bool:
-    """Whether this can be sent as a UID: 1 to 64 digits and dots, a digit first (PS3.5 section 9.1).
-
-    Leading zeros and empty components, which the standard forbids too, are let through: devices that make such
-    UIDs exist, and so do the instances that bear them.
-    """
-    return _UID.fullmatch(text) is not None
 
 
 def encode_uid(uid: str, name: str) -> bytes:

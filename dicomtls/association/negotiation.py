@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from dicomtls.association.contexts import MAXIMUM_CONTEXTS, AnsweredContext, ContextResult, ProposedContext
-from dicomtls.association.items import is_uid
 from dicomtls.association.pdu import AssociateAccept, AssociateRequest
 from dicomtls.association.user_information import (
     ExtendedNegotiation,
@@ -21,6 +20,7 @@ from dicomtls.association.user_information import (
 )
 from dicomtls.errors import LocalProtocolError, RemoteProtocolError
 from dicomtls.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from dicomtls.uid import is_uid
 
 IMPLICIT_VR_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
 SYNCHRONOUS: Final = OperationsWindow(1, 1)

@@ -20,12 +20,12 @@ from dicomtls.dataset.uids import (
     IMPLICIT_VR_LE,
     MEDIA_STORAGE_DIRECTORY,
     check_uid,
-    passes_as_uid,
     text,
 )
 from dicomtls.errors import DataError, UsageError
 from dicomtls.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicomtls.peer import check_ae_title
+from dicomtls.uid import is_uid
 
 PREAMBLE_LENGTH = 128
 PREFIX = b"DICM"
@@ -101,7 +101,7 @@ def read_file_meta(head: Buffer, size: int) -> FileMeta:
 
 def _better(of_dataset: bytes | None, of_meta: bytes | None) -> bytes | None:
     """The dataset's, unless that of the meta information alone is a UID."""
-    if of_dataset and of_meta and not passes_as_uid(text(of_dataset)) and passes_as_uid(text(of_meta)):
+    if of_dataset and of_meta and not is_uid(text(of_dataset)) and is_uid(text(of_meta)):
         return of_meta
     return of_dataset or of_meta
 

@@ -11,8 +11,9 @@ from dicomtls.dataset import tags as known_tags
 from dicomtls.dataset.elements import PADDING, Attributes, read_attributes, want
 from dicomtls.dataset.encoding import HEADER_LENGTH, UNDEFINED_LENGTH, Buffer, open_source, read_header
 from dicomtls.dataset.file_meta import META_GROUP, PREAMBLE_LENGTH, PREFIX, FileMeta, read_file_meta
-from dicomtls.dataset.uids import EXPLICIT_VR_LE, is_deflated, passes_as_uid, text
+from dicomtls.dataset.uids import EXPLICIT_VR_LE, is_deflated, text
 from dicomtls.errors import DataError
+from dicomtls.uid import is_uid
 
 _ITEM_GROUP = 0xFFFE
 _MOST_ELEMENTS = 1000
@@ -64,7 +65,7 @@ class FileMetaReader:
         if self._known is not None and self._known[0].fits(head):
             arrangement, like = self._known
             uid = text(head[arrangement.places[0][1]])
-            if passes_as_uid(uid):  # else the meta information may have it
+            if is_uid(uid):  # else the meta information may have it
                 self._misses = 0
                 return FileMeta(like.sop_class_uid, uid, like.transfer_syntax, like.dataset_offset)
         found = read_file_meta(head, size)

@@ -1,8 +1,7 @@
 """UIDs: what makes one valid, and which transfer syntax encodes a dataset how (PS3.5 chapter 9 and annex A)."""
 
-import re
-
 from dicomtls.errors import DataError
+from dicomtls.uid import is_uid
 
 IMPLICIT_VR_LE = "1.2.840.10008.1.2"
 EXPLICIT_VR_LE = "1.2.840.10008.1.2.1"
@@ -18,8 +17,6 @@ MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 
 _NATIVE = frozenset({IMPLICIT_VR_LE, EXPLICIT_VR_LE, DEFLATED, EXPLICIT_VR_BE, GE_PRIVATE_IMPLICIT})
 
-# A UID becomes part of a file's name: the digit in front keeps `.` and `..` out.
-_UID = re.compile(r"[0-9][0-9.]{0,63}")
 _SHOWN = 80
 
 
@@ -43,18 +40,9 @@ def text(value: bytes) -> str:
     return value.decode("ascii", "replace").strip("\0 ")
 
 
-def passes_as_uid(text: str) -> bool:
-    """Whether a text has 1 to 64 digits and dots, a digit first.
-
-    Components are not looked at: leading zeros and the like are frequent, and peers accept them. Whatever passes is
-    safe as a part of a file's name.
-    """
-    return _UID.fullmatch(text) is not None
-
-
 def check_uid(uid: str, name: str) -> str:
     """Return the UID if it passes as one; raises `DataError` with `name` for what it was to be."""
-    if not passes_as_uid(uid):
+    if not is_uid(uid):
         shown = uid if len(uid) <= _SHOWN else uid[:_SHOWN] + "..."
         msg = f"not a valid {name}: {shown!a}"
         raise DataError(msg)

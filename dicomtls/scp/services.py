@@ -6,13 +6,13 @@ from typing import Final
 
 from dicomtls.association.association import Association, Message
 from dicomtls.association.dimse import Command, CommandField
-from dicomtls.association.items import is_uid
 from dicomtls.association.status import SUCCESS
 from dicomtls.errors import DataError, MachineError
 from dicomtls.scp.index import Index
 from dicomtls.scp.offers import Lasting, Service
 from dicomtls.scp.requests import Requests
 from dicomtls.scp.storage import IncomingInstance, InstanceHeader, Storage, StoredInstance
+from dicomtls.uid import is_uid
 from dicomtls.waiting import Interrupt, pause
 
 OUT_OF_RESOURCES: Final = 0xA700

@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from dicomtls.association.items import is_uid
 from dicomtls.association.query import LEVELS, QUERY_RETRIEVE_LEVEL, UNIQUE_KEYS, Level, Model
 from dicomtls.association.status import SUCCESS
 from dicomtls.dataset import tags
@@ -19,6 +18,7 @@ from dicomtls.errors import DicomTLSError, Interrupted, StatusFailure
 from dicomtls.scu.query import FindOptions, find
 from dicomtls.scu.retrieve import RetrieveObserver, RetrieveRequest, RetrieveResult, get
 from dicomtls.scu.suboperations import Counts
+from dicomtls.uid import is_uid
 
 if TYPE_CHECKING:
     from dicomtls.association.association import Association

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dicomtls.association.items import is_uid
 from dicomtls.association.status import StatusCategory, category
 from dicomtls.dataset import tags
 from dicomtls.dataset.identifier import decode
 from dicomtls.errors import DataError
+from dicomtls.uid import is_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
