@@ -25,8 +25,11 @@ An error carries facts, not prose for a terminal: `diagnosis.diagnose` turns it 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dicomtls.handshake_facts import HandshakeFacts
 
 
 class ExitStatus(IntEnum):
@@ -138,43 +141,13 @@ class NetworkError(DicomTLSError):
     stage = Stage.TCP
 
 
-@dataclass
-class HandshakeFacts:
-    """What was seen of a handshake that failed; `diagnosis` decides by these, never by English text.
-
-    `reason`, `verify_code` and `verify_message` are OpenSSL's. `alert_received` and `alert_sent` are spelled as
-    in RFC 8446 section 6. `first_bytes` is the beginning of an answer that is not TLS. `closed` is "eof" or
-    "reset" where the peer went away without an alert. `client_certificate` is "sent", "requested" (and none was
-    sent) or "not requested". `chain_der` is what the peer sent, leaf first, `own_chain` what we did; `authorities` are
-    the names (DER) of those that a server accepts for clients; `client_hello` is the body of what the client offered.
-    """
-
-    role: str = "client"
-    reason: str | None = None
-    verify_code: int | None = None
-    verify_message: str | None = None
-    alert_received: str | None = None
-    alert_sent: str | None = None
-    first_bytes: bytes = b""
-    closed: str | None = None
-    timed_out: bool = False
-    after_handshake: bool = False
-    protocol: str | None = None
-    client_certificate: str | None = None
-    reference_name: str | None = None
-    chain_der: tuple[bytes, ...] = field(default=(), repr=False)
-    authorities: tuple[bytes, ...] = field(default=(), repr=False)
-    own_chain: tuple[bytes, ...] = field(default=(), repr=False)
-    client_hello: bytes = field(default=b"", repr=False)
-
-
 class HandshakeError(DicomTLSError):
     """No TLS came about, or one side refused the other's certificate; `facts` tell which, and why."""
 
     code = "tls-error"
     stage = Stage.TLS
 
-    def __init__(self, message: str, facts: HandshakeFacts, *, code: str | None = None) -> None:
+    def __init__(self, message: str, facts: "HandshakeFacts", *, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.facts = facts
 

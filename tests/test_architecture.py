@@ -19,6 +19,7 @@ PACKAGE = "dicomtls"
 # One direction only: nothing imports what stands after it.
 LAYERS = (
     "implementation",
+    "handshake_facts",
     "errors",
     "files",
     "quantities",

@@ -4,7 +4,8 @@ import pytest
 
 from dicomtls.diagnosis import diagnose
 from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS, alert_hints, alert_message
-from dicomtls.errors import HandshakeError, HandshakeFacts
+from dicomtls.errors import HandshakeError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.transcript import ALERTS
 
 

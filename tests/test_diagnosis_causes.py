@@ -13,7 +13,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 
 from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.diagnosis.causes import _CAUSES, cause_of
-from dicomtls.errors import By, ExitStatus, HandshakeError, HandshakeFacts
+from dicomtls.errors import By, ExitStatus, HandshakeError
+from dicomtls.handshake_facts import HandshakeFacts
 from tests.support.chains import Issued, issue
 from tests.support.handshakes import TLS_CODES, client_settings, server_settings, shake_hands
 from tests.support.openssl import openssl

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dicomtls.certificates.describe import describe
 from dicomtls.diagnosis.client import about_client, client_evidence
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.hello import ClientHello
 from tests.support.chains import issue
 

@@ -3,7 +3,8 @@
 from dicomtls.certificates.fields import CertificateFields
 from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.diagnosis.findings import findings_about, with_all_findings
-from dicomtls.errors import By, HandshakeError, HandshakeFacts, Stage
+from dicomtls.errors import By, HandshakeError, Stage
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls import TLSSettings
 from tests.support.certificates import make_certificate
 from tests.support.chains import issue

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from dicomtls.association.pdu import encode
 from dicomtls.diagnosis import diagnose
 from dicomtls.diagnosis.foreign import calling_ae_title, foreign_code
-from dicomtls.errors import HandshakeError, HandshakeFacts
+from dicomtls.errors import HandshakeError
+from dicomtls.handshake_facts import HandshakeFacts
 from tests.support.messages import proposal
 
 REQUEST = encode(proposal()._replace(calling_ae_title="CT1"))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dicomtls.diagnosis import classify, diagnose
 from dicomtls.diagnosis.handshake import _REASONS, alert_of_reason, evidence_of
-from dicomtls.errors import By, ExitStatus, HandshakeError, HandshakeFacts
+from dicomtls.errors import By, ExitStatus, HandshakeError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls import server_context, server_handshake
 from dicomtls.tls.transcript import ALERTS
 from dicomtls.waiting import deadline_in

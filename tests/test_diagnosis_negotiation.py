@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from dicomtls.diagnosis import Diagnosis, diagnose
-from dicomtls.errors import HandshakeError, HandshakeFacts
+from dicomtls.errors import HandshakeError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.hello import SSL_2, TLS_1_0, TLS_1_2, TLS_1_3, ClientHello
 
 ECDSA_GCM, RSA_GCM, RSA_CBC, RSA_CBC_256, RSA_NULL = 0xC02B, 0xC02F, 0x002F, 0x0035, 0x0002

@@ -4,7 +4,8 @@ import pytest
 
 from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.diagnosis.offers import offer, suites_offered, versions_offered
-from dicomtls.errors import HandshakeError, HandshakeFacts
+from dicomtls.errors import HandshakeError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.hello import TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3, ClientHello
 
 OLD = ClientHello(version=TLS_1_1, suites=(0x000A, 0x002F))

@@ -22,7 +22,7 @@ from dicomtls.diagnosis.peer_certificate import (
     server_name_to_give,
     strings,
 )
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 from tests.support.chains import Issued, issue
 from tests.support.mutations import mutations
 

@@ -20,7 +20,6 @@ from dicomtls.errors import (
     DIMSETimeout,
     ExitStatus,
     HandshakeError,
-    HandshakeFacts,
     Interrupted,
     LocalProtocolError,
     MachineError,
@@ -32,6 +31,7 @@ from dicomtls.errors import (
     StatusFailure,
     UsageError,
 )
+from dicomtls.handshake_facts import HandshakeFacts
 
 # The rows of the contract that are not of stage TLS: error, code, stage, by, exit status.
 CONTRACT: list[tuple[DicomTLSError, str, str, str, int]] = [

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dicomtls.diagnosis import diagnose
-from dicomtls.errors import By, HandshakeError, HandshakeFacts, StatusFailure
+from dicomtls.errors import By, HandshakeError, StatusFailure
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.probe.explain import explain
 from dicomtls.probe.inquiry import Inquiry
 from dicomtls.waiting import Interrupt

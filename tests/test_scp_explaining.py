@@ -12,9 +12,9 @@ from dicomtls.errors import (
     AssociationRejected,
     AssociationTimeout,
     HandshakeError,
-    HandshakeFacts,
     PeerExpectsTLS,
 )
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.scp import explaining
 from dicomtls.scp.explaining import as_facts, explain_failure, hints_for, rejection_facts
 from dicomtls.tls import TLSSettings

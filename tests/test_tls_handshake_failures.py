@@ -14,7 +14,8 @@ import pytest
 
 from dicomtls.association.channel import Channel
 from dicomtls.diagnosis import diagnose
-from dicomtls.errors import HandshakeError, HandshakeFacts, Interrupted
+from dicomtls.errors import HandshakeError, Interrupted
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls import (
     Negotiated,
     TLSSettings,

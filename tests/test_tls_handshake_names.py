@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dicomtls.certificates.describe import spki_sha256
-from dicomtls.errors import By, HandshakeError, HandshakeFacts, Stage, UsageError
+from dicomtls.errors import By, HandshakeError, Stage, UsageError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls import (
     ClientAuth,
     TLSSettings,

@@ -26,10 +26,10 @@ from dicomtls.errors import (
     By,
     DicomTLSError,
     HandshakeError,
-    HandshakeFacts,
     PeerExpectsTLS,
     RemoteProtocolError,
 )
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.waiting import deadline_in
 
 _TLS_RECORDS: Final = frozenset({0x14, 0x15, 0x16, 0x17})

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 
 # About the certificate of the side that received the alert.
 CERTIFICATE_ALERTS: Final = {

@@ -31,7 +31,8 @@ from dicomtls.diagnosis.peer_certificate import (
     server_name_to_give,
     strings,
 )
-from dicomtls.errors import By, HandshakeFacts
+from dicomtls.errors import By
+from dicomtls.handshake_facts import HandshakeFacts
 
 
 class Cause(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Final
 from dicomtls.diagnosis.foreign import calling_ae_title
 from dicomtls.diagnosis.offers import offer
 from dicomtls.diagnosis.peer_certificate import leaf
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 
 _CERTIFICATE_KEYS: Final = ("subject", "issuer", "serial", "not_before", "not_after", "fingerprint_sha256")
 _DAY: Final = len("2026-01-31")

@@ -11,7 +11,8 @@ from dicomtls.diagnosis.alerts import CERTIFICATE_ALERTS
 from dicomtls.diagnosis.foreign import foreign_code
 from dicomtls.diagnosis.offers import offer_evidence
 from dicomtls.diagnosis.peer_certificate import describe_or_none, names_issuer_address
-from dicomtls.errors import By, HandshakeFacts
+from dicomtls.errors import By
+from dicomtls.handshake_facts import HandshakeFacts
 
 
 def classify(facts: HandshakeFacts) -> str:

@@ -19,7 +19,8 @@ from dicomtls.certificates.findings import Finding, Severity
 from dicomtls.certificates.issuer_flaws import issuer_flaws
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.handshake import CRL_SIGNATURE_FAILURE, classify
-from dicomtls.errors import HandshakeFacts, UsageError
+from dicomtls.errors import UsageError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.profiles import find_profile
 from dicomtls.tls.negotiated import PeerCertificate
 from dicomtls.tls.server_name import is_host_name

@@ -5,7 +5,7 @@ from typing import Final
 
 from dicomtls.diagnosis.foreign import calling_ae_title
 from dicomtls.diagnosis.offers import offer, suites_offered, versions_offered
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.profiles import PROFILES
 from dicomtls.tls.hello import TLS_1_2, version_name
 from dicomtls.tls.suites import is_tls13_suite, suite_name

@@ -1,6 +1,6 @@
 """What was offered in a handshake that failed, in words."""
 
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.hello import ClientHello, version_name, version_names
 from dicomtls.tls.suites import is_tls13_suite, suite_name, suite_names
 

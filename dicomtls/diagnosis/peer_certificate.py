@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final
 
-from dicomtls.errors import HandshakeFacts, LocalError
+from dicomtls.errors import LocalError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.negotiated import is_ip_address
 
 

@@ -8,7 +8,8 @@ from dicomtls.certificates.distinguished import distinguished_name
 from dicomtls.diagnosis import Diagnosis, diagnose
 from dicomtls.diagnosis.findings import findings_about, with_all_findings
 from dicomtls.diagnosis.peer_certificate import leaf, server_name_to_give
-from dicomtls.errors import HandshakeError, HandshakeFacts, LocalError
+from dicomtls.errors import HandshakeError, LocalError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.probe.inquiry import Inquiry, Outcome
 from dicomtls.probe.target import WENT_AWAY, WITHOUT_OURS
 from dicomtls.tls import TLSSettings

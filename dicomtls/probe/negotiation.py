@@ -9,7 +9,7 @@ from dicomtls.diagnosis import Diagnosis
 from dicomtls.diagnosis.causes import cause_of
 from dicomtls.diagnosis.negotiation import BROKEN_OFF
 from dicomtls.diagnosis.offers import offer
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.probe.hello import Answer, offer_everything
 from dicomtls.probe.inquiry import Clear, Inquiry
 from dicomtls.probe.remedies import find_remedy, is_safe

@@ -9,7 +9,8 @@ import ssl
 from datetime import UTC, datetime
 from time import monotonic
 
-from dicomtls.errors import CredentialError, HandshakeError, HandshakeFacts, UsageError
+from dicomtls.errors import CredentialError, HandshakeError, UsageError
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.negotiated import Negotiated, PeerCertificate, is_ip_address, negotiated_from
 from dicomtls.tls.server_name import LONGEST_NAME, checked_server_name
 from dicomtls.tls.settings import TLSSettings

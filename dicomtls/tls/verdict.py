@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntFlag
 from pathlib import Path
 
-from dicomtls.errors import HandshakeFacts
+from dicomtls.handshake_facts import HandshakeFacts
 from dicomtls.tls.context import client_context, server_context
 from dicomtls.tls.credentials import as_path
 from dicomtls.tls.hello import CERTIFICATE, SERVER_HELLO, TLS_1_2, ClientHello, message, records, sized
