@@ -46,7 +46,7 @@ bench-quick: $(READY)
 	$(BIN)/python -m tests.bench --quick
 
 completions: $(READY)
-	$(BIN)/python -m dicomtls.cli.completion_scripts completions/
+	$(BIN)/python -m dicomtls.cli.completion_making completions/
 
 clean:
 	rm -rf $(VENV) $(OLDEST) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

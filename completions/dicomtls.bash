@@ -1,10 +1,10 @@
 _dicomtls_completion() {
-    local IFS=$'\n' line=${COMP_LINE:0:COMP_POINT} begun
-    COMPREPLY=( $( _TYPER_COMPLETE_ARGS="$line" _DICOMTLS_COMPLETE=complete_bash "$1" ) )
-    # To readline what follows a colon is a word of its own.
+    local IFS=$'\n' line=${COMP_LINE:0:COMP_POINT} begun breaks=${COMP_WORDBREAKS//[^:=]/}
+    COMPREPLY=( $( _DICOMTLS_COMPLETE_LINE="$line" _DICOMTLS_COMPLETE=complete_bash "$1" ) )
+    # To readline what follows a colon or an equals sign is a word of its own.
     begun=${line##*[[:space:]]}
-    if [[ $begun == *:* && $COMP_WORDBREAKS == *:* ]]; then
-        begun=${begun%"${begun##*:}"}
+    if [[ -n $breaks && $begun == *[$breaks]* ]]; then
+        begun=${begun%"${begun##*[$breaks]}"}
         COMPREPLY=( "${COMPREPLY[@]#"$begun"}" )
     fi
 }

@@ -1,6 +1,6 @@
 function _dicomtls_completion
     set --local line (commandline -cp)
-    set --local answers (env _DICOMTLS_COMPLETE=complete_fish _TYPER_COMPLETE_ARGS="$line" dicomtls)
+    set --local answers (env _DICOMTLS_COMPLETE=complete_fish _DICOMTLS_COMPLETE_LINE="$line" dicomtls)
     if test (count $answers) -gt 0
         printf '%s\n' $answers
     else

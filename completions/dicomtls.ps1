@@ -3,17 +3,14 @@ Set-PSReadLineKeyHandler -Chord Tab -Function MenuComplete
 $scriptblock = {
     param($wordToComplete, $commandAst, $cursorPosition)
     $Env:_DICOMTLS_COMPLETE = "complete_powershell"
-    $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = $wordToComplete
+    $Env:_DICOMTLS_COMPLETE_LINE = $commandAst.ToString()
+    $Env:_DICOMTLS_COMPLETE_WORD = $wordToComplete
     dicomtls | ForEach-Object {
-        $commandArray = $_ -Split ":::"
-        $command = $commandArray[0]
-        $helpString = $commandArray[1]
-        [System.Management.Automation.CompletionResult]::new(
-            $command, $command, 'ParameterValue', $helpString)
+        $word, $meaning = $_ -Split ":::", 2
+        [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $meaning)
     }
     $Env:_DICOMTLS_COMPLETE = ""
-    $Env:_TYPER_COMPLETE_ARGS = ""
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = ""
+    $Env:_DICOMTLS_COMPLETE_LINE = ""
+    $Env:_DICOMTLS_COMPLETE_WORD = ""
 }
 Register-ArgumentCompleter -Native -CommandName dicomtls -ScriptBlock $scriptblock

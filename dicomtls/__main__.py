@@ -6,8 +6,8 @@ import os
 import sys
 
 from dicomtls import __version__
-from dicomtls.cli.output import Output, OutputLostError, write_page
-from dicomtls.errors import ExitStatus
+from dicomtls.cli.output import Output, write_page
+from dicomtls.errors import DicomTLSError, ExitStatus
 
 _ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
 
@@ -19,7 +19,7 @@ def main() -> int:
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
     try:
         return _run(sys.argv[1:])
-    except OutputLostError as error:
+    except DicomTLSError as error:
         from dicomtls.cli.running import refuse
 
         return refuse(Output(None), error)
@@ -34,7 +34,12 @@ def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         write_page(f"dicomtls {__version__}\n")
         return ExitStatus.SUCCESS
-    from dicomtls.cli.app import main as run  # 40 ms, which --version does not need
+    if instruction := os.environ.get("_DICOMTLS_COMPLETE"):
+        from dicomtls.cli.completion import answer
+
+        write_page(answer(instruction))
+        return ExitStatus.SUCCESS
+    from dicomtls.cli.app import main as run  # 40 ms, which neither of these needs
 
     return run(arguments)
 

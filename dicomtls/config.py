@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from dicomtls.errors import UsageError
+from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, format_address
 
 FILE_NAME: Final = "dicomtls.toml"
 VARIABLE: Final = "DICOMTLS_CONFIG"
@@ -35,6 +36,12 @@ class NamedPeer(NamedTuple):
     port: int | None = None
     ae_title: str | None = None
     settings: Mapping[str, Setting] = MappingProxyType({})
+
+    def address(self) -> str:
+        """[AET@]HOST:PORT, as it would be typed."""
+        usual = DEFAULT_PLAIN_PORT if self.settings.get("no-tls") else DEFAULT_TLS_PORT
+        title = f"{self.ae_title}@" if self.ae_title else ""
+        return title + format_address(self.host, self.port or usual)
 
 
 class Configuration(NamedTuple):
@@ -81,8 +88,8 @@ def user_file(environment: Mapping[str, str]) -> Path:
     return folder / "dicomtls" / FILE_NAME
 
 
-def load(path: Path | None, known: Iterable[str]) -> Configuration:
-    """Read a file whose sections may have the `known` keys; an empty configuration for None.
+def load(path: Path | None, known: Iterable[str] | None) -> Configuration:
+    """Read a file whose sections may have the `known` keys, or any for None; an empty configuration for no file.
 
     Raises `UsageError` naming the file, the line where there is one, the key and the nearest known one.
     """
@@ -97,13 +104,13 @@ def load(path: Path | None, known: Iterable[str]) -> Configuration:
     return parse(path, content, known)
 
 
-def parse(path: Path, content: bytes, known: Iterable[str]) -> Configuration:
+def parse(path: Path, content: bytes, known: Iterable[str] | None) -> Configuration:
     """Read what a file has, or is to have; raises as `load` does."""
-    return _Reader(path, frozenset(known)).read(content)
+    return _Reader(path, frozenset(known) if known is not None else None).read(content)
 
 
 class _Reader:
-    def __init__(self, path: Path, known: frozenset[str]) -> None:
+    def __init__(self, path: Path, known: frozenset[str] | None) -> None:
         self._path = path
         self._known = known
         self._lines: Mapping[tuple[str, str], int] = {}
@@ -113,7 +120,7 @@ class _Reader:
         for key in document:
             if key not in ("defaults", "peers"):
                 self._unknown(key, ("defaults", "peers"), "a section", self._line_of(key, "") or self._line_of("", key))
-        defaults = self._settings(self._table(document, "defaults"), "defaults", self._known)
+        defaults = self._settings(self._table(document, "defaults"), "defaults")
         peers = self._table(document, "peers")
         return Configuration(self._path, defaults, {name: self._peer(name, peers) for name in peers}, self._lines)
 
@@ -151,16 +158,14 @@ class _Reader:
             self._refuse(f"the port of [{where}] is not a number from 1 to 65535{self._line_of(where, 'port')}")
         if title is not None and not isinstance(title, str):
             self._refuse(f"the aet of [{where}] is not text{self._line_of(where, 'aet')}")
-        settings = self._settings(rest, where, self._known, also=PEER_KEYS)
+        settings = self._settings(rest, where, also=PEER_KEYS)
         return NamedPeer(name, host, port, title, settings)
 
-    def _settings(
-        self, table: Mapping[str, object], where: str, known: frozenset[str], *, also: tuple[str, ...] = ()
-    ) -> dict[str, Setting]:
+    def _settings(self, table: Mapping[str, object], where: str, *, also: tuple[str, ...] = ()) -> dict[str, Setting]:
         found: dict[str, Setting] = {}
         for key, value in table.items():
-            if key not in known:
-                self._unknown(key, (*known, *also), f"a key of [{where}]", self._line_of(where, key))
+            if self._known is not None and key not in self._known:
+                self._unknown(key, (*self._known, *also), f"a key of [{where}]", self._line_of(where, key))
             found[key] = self._value(key, value, where)
         return found
 

@@ -105,12 +105,3 @@ def test_version_is_known_everywhere(arguments: list[str], capsys: pytest.Captur
     """`--version` works at the top and behind every command, though arguments are missing."""
     assert main(arguments) == 0
     assert capsys.readouterr().out.startswith("dicomtls ")
-
-
-def test_unknown_completion_instruction_is_refused(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A shell that we do not know gets an error, not a traceback."""
-    monkeypatch.setenv("_DICOMTLS_COMPLETE", "source_tcsh")
-    assert main([]) == 2
-    assert "no completion for the shell 'tcsh'" in capsys.readouterr().err

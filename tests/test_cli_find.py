@@ -301,16 +301,3 @@ def test_table_fits_the_terminal(pki: PKI) -> None:
     assert heading.startswith("\x1b[1mPatientName")
     assert line.startswith("Yamada^Tarou=\u5c71\u7530^\u592a\u90ce  \u2026333")
     assert len(line) + 4 == 60
-
-
-def test_keywords_complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind `-k`, also within a path."""
-    from tests.test_cli_completion import complete
-
-    assert "PatientName" in complete("bash", "find", "pacs", "-k", "PatientN", monkeypatch=monkeypatch)
-    nested = complete(
-        "bash", "find", "pacs", "-k", "ScheduledProcedureStepSequence.ScheduledStationA", monkeypatch=monkeypatch
-    )
-    assert nested == ["ScheduledProcedureStepSequence.ScheduledStationAETitle"]
-    assert complete("bash", "find", "pacs", "-k", "PatientName=", monkeypatch=monkeypatch) == []
-    assert complete("bash", "find", "--level", "s", monkeypatch=monkeypatch) == ["study", "series"]

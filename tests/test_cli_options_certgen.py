@@ -2,7 +2,9 @@
 
 import pytest
 
-from dicomtls.cli.options.certgen import NewKeyOptions, file_stem
+from dicomtls.certificates.building import KeyType, Purpose
+from dicomtls.certificates.record import REASONS as RECORDED
+from dicomtls.cli.options.certgen import KEY_TYPES, PURPOSES, REASONS, NewKeyOptions, file_stem
 from dicomtls.errors import UsageError
 
 
@@ -24,3 +26,10 @@ def test_key_type_is_read() -> None:
     assert NewKeyOptions(key_type="EC:P256").kind() == "ec:p256"
     with pytest.raises(UsageError, match="not a key type"):
         NewKeyOptions(key_type="dsa").kind()
+
+
+def test_names_are_those_that_the_library_knows() -> None:
+    """They are written down twice, since reading them from there takes longer than a help page may."""
+    assert tuple(KeyType) == KEY_TYPES
+    assert tuple(RECORDED) == REASONS
+    assert tuple(Purpose) == PURPOSES

@@ -1,37 +1,44 @@
-"""dicomtls.cli.options.peer: names of peers for the shell's TAB."""
-
-from pathlib import Path
+"""dicomtls.cli.options.peer: who is meant by what was written."""
 
 import pytest
 
-from dicomtls.cli.app import COMMANDS
-from dicomtls.cli.completion import answer
-from dicomtls.cli.options.peer import peer_names
+from dicomtls.cli.options.peer import KnownPeers
+from dicomtls.config import Configuration, NamedPeer
+from dicomtls.errors import UsageError
+from dicomtls.peer import Peer
+
+KNOWN = KnownPeers(
+    configuration=Configuration(
+        peers={
+            "pacs": NamedPeer("pacs", "pacs.example", None, "PACS"),
+            "ct": NamedPeer("ct", "::1", 11112),
+            "long": NamedPeer("long", "x", None, "A" * 17),
+        }
+    )
+)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder, and nothing of the user's."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
-    monkeypatch.delenv("DICOMTLS_CONFIG", raising=False)
-    return tmp_path
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pacs", Peer("pacs.example", 2762, "PACS")),
+        ("ct", Peer("::1", 11112, "ANY-SCP")),
+        ("ct:104", Peer("ct", 104, "ANY-SCP")),
+        ("AET@host", Peer("host", 2762, "AET")),
+    ],
+)
+def test_name_of_the_configuration_comes_first(text: str, expected: Peer) -> None:
+    """What is none is an address."""
+    assert KNOWN.address(text) == expected
 
 
-def test_names_are_those_of_the_configuration(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With their addresses, for a command of one peer and one of many."""
-    (folder / "dicomtls.toml").write_text('[peers.pacs]\nhost = "x"\n[peers.ct]\nhost = "y"\nport = 104\n')
-    assert peer_names("") == [("pacs", "x:2762"), ("ct", "y:104")]
-    assert peer_names("p") == [("pacs", "x:2762")]
-    for command in ("echo", "store", "handshake-probe"):
-        monkeypatch.setenv("_TYPER_COMPLETE_ARGS", f"dicomtls {command} pa")
-        monkeypatch.setenv("_TYPER_COMPLETE_WORD_TO_COMPLETE", "pa")
-        assert answer(COMMANDS, "complete_bash").splitlines() == ["pacs"]
+def test_default_port_is_that_of_the_command() -> None:
+    """A name without a port has it too."""
+    assert KNOWN.address("pacs", 104).port == KNOWN.address("host", 104).port == 104
 
 
-@pytest.mark.parametrize("text", [None, "broken ["])
-def test_no_names_without_a_sound_configuration(folder: Path, text: str | None) -> None:
-    """A TAB is no place for an error."""
-    if text is not None:
-        (folder / "dicomtls.toml").write_text(text)
-    assert peer_names("") == []
+@pytest.mark.parametrize(("text", "error"), [("host:0", "port 0"), ("long", "AE title"), ("::1", "brackets")])
+def test_nobody_is_refused(text: str, error: str) -> None:
+    """Before any connection."""
+    with pytest.raises(UsageError, match=error):
+        KNOWN.address(text)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dicomtls.association.query import Level, Model
-from dicomtls.cli.options.query import QueryOptions, complete_key
+from dicomtls.cli.options.query import QueryOptions
 from dicomtls.dataset.identifier import Element
 from dicomtls.errors import CredentialError, DataError, UsageError
 from dicomtls.scu.queries import Asked
@@ -89,17 +89,3 @@ def test_file_that_holds_no_query_is_named(tmp_path: Path) -> None:
     path.write_bytes(bytes((4 << 20) + 1))
     with pytest.raises(CredentialError, match="more than"):
         QueryOptions(query=path).read()
-
-
-@pytest.mark.parametrize(
-    ("begun", "expected"),
-    [
-        ("PatientSpecies", ["PatientSpeciesDescription", "PatientSpeciesCodeSequence"]),
-        ("A[0].ScheduledStationA", ["A[0].ScheduledStationAETitle"]),
-        ("PatientName=", []),
-        ("Nonsense", []),
-    ],
-)
-def test_keywords_complete(begun: str, expected: list[str]) -> None:
-    """The last part of a path, as long as no value is begun."""
-    assert sorted(complete_key(begun)) == sorted(expected)

@@ -1,24 +1,11 @@
-"""dicomtls.cli.peers_file: which configuration is meant, and how a peer's address is written."""
+"""dicomtls.cli.peers_file: which configuration is meant."""
 
 from pathlib import Path
 
 import pytest
 
-from dicomtls.cli.peers_file import ConfigurationOptions, address_of
-from dicomtls.config import Configuration, NamedPeer
-
-
-@pytest.mark.parametrize(
-    ("peer", "address"),
-    [
-        (NamedPeer("a", "pacs.example"), "pacs.example:2762"),
-        (NamedPeer("a", "pacs.example", 11112, "PACS"), "PACS@pacs.example:11112"),
-        (NamedPeer("a", "::1", None, None, {"no-tls": True}), "[::1]:104"),
-    ],
-)
-def test_address_is_written_as_it_would_be_typed(peer: NamedPeer, address: str) -> None:
-    """With the port that holds."""
-    assert address_of(peer) == address
+from dicomtls.cli.peers_file import ConfigurationOptions
+from dicomtls.config import Configuration
 
 
 def test_file_is_the_one_given_or_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

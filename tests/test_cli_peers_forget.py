@@ -1,6 +1,6 @@
 """`dicomtls peers forget`."""
 
-from dicomtls.tls.remembered import RememberedPeers
+from dicomtls.remembered import RememberedPeers
 from tests.support.cli import run_dicomtls
 from tests.support.peer_files import PeerFiles, peer_files
 
@@ -31,7 +31,7 @@ def test_shell_completes_who_is_remembered(peer_files: PeerFiles) -> None:
 
 def completed(peer_files: PeerFiles, begun: str) -> list[str]:
     """What fish is told, without the explanations."""
-    asked = {"_DICOMTLS_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": f"dicomtls peers forget {begun}"}
+    asked = {"_DICOMTLS_COMPLETE": "complete_fish", "_DICOMTLS_COMPLETE_LINE": f"dicomtls peers forget {begun}"}
     answer = run_dicomtls(cwd=peer_files.folder, env={**peer_files.environment, **asked})
     return [line.partition("\t")[0] for line in answer.stdout.splitlines() if not line.startswith("-")]
 

@@ -1,6 +1,6 @@
 """`dicomtls peers list`."""
 
-from dicomtls.tls.remembered import RememberedPeers
+from dicomtls.remembered import RememberedPeers
 from tests.support.peer_files import PeerFiles, peer_files
 
 __all__ = ["peer_files"]

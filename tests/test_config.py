@@ -164,3 +164,26 @@ def test_home_is_meant_by_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     found = load(write(tmp_path, '[defaults]\nca = "~/ca.pem"\nprofile = "~"'), KNOWN)
     assert found.defaults == {"ca": str(tmp_path / "me" / "ca.pem"), "profile": "~"}
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        (NamedPeer("a", "pacs.example"), "pacs.example:2762"),
+        (NamedPeer("a", "pacs.example", 11112, "PACS"), "PACS@pacs.example:11112"),
+        (NamedPeer("a", "::1", None, None, {"no-tls": True}), "[::1]:104"),
+    ],
+)
+def test_address_is_written_as_it_would_be_typed(peer: NamedPeer, address: str) -> None:
+    """With the port that holds."""
+    assert peer.address() == address
+
+
+def test_any_key_will_do_where_none_is_known(tmp_path: Path) -> None:
+    """For a shell's TAB, which wants the names alone; what is wrong otherwise is still refused."""
+    path = write(tmp_path, '[peers.a]\nhost = "x"\nnix = "y"\n')
+    assert [*load(path, None).peers] == ["a"]
+    with pytest.raises(UsageError, match="nix"):
+        load(path, KNOWN)
+    with pytest.raises(UsageError, match="no host"):
+        load(write(tmp_path, "[peers.a]\n"), None)

@@ -71,6 +71,8 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Terminal]:
         ("dicomtls echo --profile bcp195-m", "bcp195-modified "),
         ("dicomtls certgen issue --key-type rsa:2", "rsa:2048 "),
         ("dicomtls certgen issue --purpose se", "server "),
+        ("dicomtls certgen issue --purpose=se", "--purpose=server "),
+        ("dicomtls certgen issue --key-type=rsa:2", "--key-type=rsa:2048 "),
         ("dicomtls echo radiology --ca hosp", "hospital-ca.pem "),
     ],
 )

@@ -97,8 +97,8 @@ def test_what_was_stored_is_found_and_fetched_elsewhere(pki: PKI, tmp_path: Path
 
 def test_line_is_completed_elsewhere(system: str) -> None:
     """What the script of PowerShell asks for."""
-    asked = {"_DICOMTLS_COMPLETE": "complete_powershell", "_TYPER_COMPLETE_ARGS": "dicomtls inspect"}
-    done = run_dicomtls(env={**asked, "_TYPER_COMPLETE_WORD_TO_COMPLETE": "inspect"})
+    asked = {"_DICOMTLS_COMPLETE": "complete_powershell", "_DICOMTLS_COMPLETE_LINE": "dicomtls inspect"}
+    done = run_dicomtls(env={**asked, "_DICOMTLS_COMPLETE_WORD": "inspect"})
     assert done.stdout.startswith("inspect-cert:::"), (system, done.stderr)
 
 

@@ -66,6 +66,14 @@ def test_reader_that_has_gone_ends_the_program_quietly(arguments: list[str], exp
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize("instruction", ["source_tcsh", "complete_tcsh"])
+def test_completion_for_an_unknown_shell_is_refused(instruction: str) -> None:
+    """It gets an error, not a traceback."""
+    result = run_dicomtls(env={"_DICOMTLS_COMPLETE": instruction})
+    assert (result.stdout, result.exit_status) == ("", 2)
+    assert "no completion for the shell 'tcsh'" in result.stderr
+
+
 def test_text_survives_a_locale_that_cannot_write_it() -> None:
     """What the terminal's encoding lacks is escaped, not a crash."""
     result = run_dicomtls("zürich", env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})

@@ -7,10 +7,10 @@ from itertools import pairwise
 import typer
 
 from dicomtls.cli.command import Entry, LazyGroup
-from dicomtls.cli.output import Output, OutputLostError, write_page
+from dicomtls.cli.output import Output, OutputLostError
 from dicomtls.cli.running import refuse
 from dicomtls.cli.usage import ParserError, usage_error
-from dicomtls.errors import DicomTLSError, ExitStatus
+from dicomtls.errors import DicomTLSError
 
 _PROGRAM = "dicomtls"
 
@@ -41,8 +41,7 @@ COMMANDS = LazyGroup(
 def main(arguments: Sequence[str]) -> int:
     """Run one command line, without the program's name; returns the exit status."""
     try:
-        instruction = os.environ.get("_DICOMTLS_COMPLETE")
-        return _complete(instruction) if instruction else _invoke(list(arguments))
+        return _invoke(list(arguments))
     except typer.Exit as leaving:
         return leaving.exit_code
     except ParserError as error:
@@ -52,13 +51,6 @@ def main(arguments: Sequence[str]) -> int:
         raise  # there is no way to write a document about it
     except DicomTLSError as error:
         return refuse(_output(arguments), error)
-
-
-def _complete(instruction: str) -> int:
-    from dicomtls.cli.completion import answer  # it brings what only a shell's TAB needs
-
-    write_page(answer(COMMANDS, instruction))
-    return ExitStatus.SUCCESS
 
 
 def _invoke(arguments: list[str]) -> int:

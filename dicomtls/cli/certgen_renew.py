@@ -15,7 +15,7 @@ from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, NewPassphraseOptions, OutputOptions
 from dicomtls.cli.options.certgen import KEY_TYPES, KEY_TYPES_IN_WORDS, Force
-from dicomtls.cli.options.values import NonEmptyPath, one_of, path_option, whole_number
+from dicomtls.cli.options.values import NonEmptyPath, OneOf, path_option, whole_number
 from dicomtls.cli.quick_start import UNKNOWN_KEY, lines_for_certificate
 from dicomtls.cli.running import Report, run
 from dicomtls.cli.text import Line
@@ -37,7 +37,7 @@ _NewKey: TypeAlias = Annotated[
         "--new-key",
         metavar="TYPE",
         help=f"make a new key too: {KEY_TYPES_IN_WORDS}",
-        autocompletion=one_of(KEY_TYPES),
+        click_type=OneOf(KEY_TYPES),
     ),
 ]
 

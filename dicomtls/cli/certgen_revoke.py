@@ -10,7 +10,7 @@ from dicomtls.cli.command import command
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options import AuthorityOptions, OutputOptions
 from dicomtls.cli.options.certgen import REASONS
-from dicomtls.cli.options.values import one_of
+from dicomtls.cli.options.values import OneOf
 from dicomtls.cli.running import Report, run
 
 _EXAMPLES = (
@@ -33,7 +33,7 @@ def revoke(
             "--reason",
             metavar="WHY",
             help=f"{', '.join(REASONS[:-1])} or {REASONS[-1]}",
-            autocompletion=one_of(REASONS),
+            click_type=OneOf(REASONS),
         ),
     ] = "unspecified",
 ) -> int:

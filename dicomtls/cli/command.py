@@ -5,8 +5,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import typer
-from typer._click.core import Command, Context, Parameter
-from typer._click.shell_completion import CompletionItem
+from typer._click.core import Context, Parameter
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
@@ -24,6 +23,12 @@ class Entry(NamedTuple):
 
     module: str
     help: str
+
+    def load(self, name: str) -> "TyperCommand | LazyGroup":
+        """Import the command's module and return the command, which has that name in it."""
+        found = getattr(import_module(self.module), name.replace("-", "_"))
+        assert isinstance(found, TyperCommand | LazyGroup)  # noqa: S101 -- our own table
+        return found
 
 
 def command(*, examples: Sequence[str]) -> Callable[[Callable[..., int]], TyperCommand]:
@@ -82,14 +87,10 @@ class LazyGroup(TyperGroup):
         """Return the names of the commands."""
         return list(self.entries)
 
-    def get_command(self, ctx: Context, cmd_name: str) -> TyperCommand | TyperGroup | None:  # noqa: ARG002 -- as above
+    def get_command(self, ctx: Context, cmd_name: str) -> "TyperCommand | LazyGroup | None":  # noqa: ARG002 -- as above
         """Import the command's module and return the command; None where there is none of that name."""
         entry = self.entries.get(cmd_name)
-        if entry is None:
-            return None
-        found = getattr(import_module(entry.module), cmd_name.replace("-", "_"))
-        assert isinstance(found, TyperCommand | TyperGroup)  # noqa: S101 -- our own table
-        return found
+        return entry.load(cmd_name) if entry is not None else None
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
         """Read what stands before the command's name; nothing at all gets the help page, as an error."""
@@ -105,12 +106,6 @@ class LazyGroup(TyperGroup):
         if args[0] not in self.entries and not ctx.resilient_parsing:
             raise no_such_command(args[0], ctx.command_path, list(self.entries))
         return args[0], self.get_command(ctx, args[0]), args[1:]
-
-    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
-        """Complete names of commands from the table, without importing any of them."""
-        options = Command.shell_complete(self, ctx, incomplete)
-        commands = [CompletionItem(n, help=e.help) for n, e in self.entries.items() if n.startswith(incomplete)]
-        return [*commands, *options]
 
     def get_help(self, ctx: Context) -> str:
         """Return the help page."""

@@ -1,133 +1,184 @@
-"""What a shell's TAB gets: the scripts for four shells, and the completions that they ask the program for.
+"""What a shell's TAB gets: the words that may stand where the cursor is.
 
-Typer's own classes run each option's help through rich, which takes longer than everything else and reads it as
-markup. Of their scripts, that for bash tears words at colons (`rsa:2048`), that for fish runs the program twice for
-each TAB, and that for zsh is no file for `$fpath`.
+It reads the line itself, by `completion_table`, which is made of the commands: importing what they are declared with
+would take four times as long as the rest, and a TAB is pressed all the time. What only a run can know (peers,
+keywords) is found by `candidates`.
 """
 
-from typing import ClassVar
+import os
+from collections.abc import Callable, Iterable
+from typing import Final
 
-from typer._click.shell_completion import CompletionItem, ShellComplete
-from typer._completion_classes import FishComplete, PowerShellComplete, ZshComplete
-from typer.core import TyperGroup
+from dicomtls.cli import completion_table
+from dicomtls.cli.completion_scripts import LINE, WORD, no_such_instruction, no_such_shell, script
 
-from dicomtls.errors import UsageError
+Words = list[tuple[str, str]]
+"""Each with what it means; that may be empty."""
 
-VARIABLE = "_DICOMTLS_COMPLETE"
-PROGRAM = "dicomtls"
-
-_BASH_SCRIPT = """%(complete_func)s() {
-    local IFS=$'\\n' line=${COMP_LINE:0:COMP_POINT} begun
-    COMPREPLY=( $( _TYPER_COMPLETE_ARGS="$line" %(autocomplete_var)s=complete_bash "$1" ) )
-    # To readline what follows a colon is a word of its own.
-    begun=${line##*[[:space:]]}
-    if [[ $begun == *:* && $COMP_WORDBREAKS == *:* ]]; then
-        begun=${begun%%"${begun##*:}"}
-        COMPREPLY=( "${COMPREPLY[@]#"$begun"}" )
-    fi
-}
-
-complete -o default -F %(complete_func)s %(prog_name)s
-"""
-_FISH_SCRIPT = """function %(complete_func)s
-    set --local line (commandline -cp)
-    set --local answers (env %(autocomplete_var)s=complete_fish _TYPER_COMPLETE_ARGS="$line" %(prog_name)s)
-    if test (count $answers) -gt 0
-        printf '%%s\\n' $answers
-    else
-        __fish_complete_path (commandline -ct)
-    end
-end
-
-complete --command %(prog_name)s --no-files --arguments '(%(complete_func)s)'
-"""
-_ZSH_SCRIPT = """#compdef %(prog_name)s
-
-%(complete_func)s() {
-  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" %(autocomplete_var)s=complete_zsh %(prog_name)s)
-}
-
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-  %(complete_func)s "$@"
-else
-  compdef %(complete_func)s %(prog_name)s
-fi
-"""
-_ZSH_SPECIAL = str.maketrans({'"': None, "'": None, "$": None, "`": None, "\\": None, ":": r"\\:"})
+_ZSH_SPECIAL: Final = str.maketrans({'"': None, "'": None, "$": None, "`": None, "\\": None, ":": r"\\:"})
 """The words go through two rounds of evaluation; our own texts can do without what has a meaning there."""
 
 
-class _Bash(ZshComplete):
-    """Asked as zsh asks, by the line so far; answered with a word a line."""
-
-    source_template: ClassVar[str] = _BASH_SCRIPT
-
-    def complete(self) -> str:
-        return _lines_of(self)
-
-    def format_completion(self, item: CompletionItem) -> str:
-        return str(item.value)
-
-
-class _Zsh(ZshComplete):
-    source_template: ClassVar[str] = _ZSH_SCRIPT
-
-    def format_completion(self, item: CompletionItem) -> str:
-        return ":".join(f'"{text.translate(_ZSH_SPECIAL)}"' for text in (item.value, item.help) if text)
-
-
-class _Fish(FishComplete):
-    source_template: ClassVar[str] = _FISH_SCRIPT
-
-    def complete(self) -> str:
-        return _lines_of(self)
-
-    def format_completion(self, item: CompletionItem) -> str:
-        return "\t".join(text for text in (item.value, item.help) if text)
-
-
-class _PowerShell(PowerShellComplete):
-    def format_completion(self, item: CompletionItem) -> str:
-        return f"{item.value}:::{item.help or ' '}"
-
-
-def _lines_of(shell: ShellComplete) -> str:
-    found = shell.get_completions(*shell.get_completion_args())
-    return "\n".join(map(shell.format_completion, found))
-
-
-_SHELLS: dict[str, type[ShellComplete]] = {
-    "bash": _Bash,
-    "zsh": _Zsh,
-    "fish": _Fish,
-    "powershell": _PowerShell,
-    "pwsh": _PowerShell,
-}
-
-
-def script(group: TyperGroup, shell: str) -> str:
-    """Return the script that teaches a shell to complete; raises `UsageError` for a shell that we do not know."""
-    return _completer(group, shell).source().strip() + "\n"
-
-
-def answer(group: TyperGroup, instruction: str) -> str:
+def answer(instruction: str) -> str:
     """Return what the shell asked for by `source_SHELL` or `complete_SHELL`; raises `UsageError`."""
     action, _, shell = instruction.partition("_")
     if action == "source":
-        return script(group, shell)
-    if action == "complete":
-        # Nothing at all where there is nothing: PowerShell stumbles over an empty line.
-        return "".join(f"{line}\n" for line in _completer(group, shell).complete().splitlines())
-    msg = f"cannot read {VARIABLE}={instruction}"
-    raise UsageError(msg, hints=(f"it is source_SHELL or complete_SHELL; SHELL is {_NAMES}",))
+        return script(shell)
+    if action != "complete":
+        raise no_such_instruction(instruction)
+    if shell not in _SHELLS:
+        raise no_such_shell(shell)
+    return _SHELLS[shell](words_for(*_typed()))
 
 
-def _completer(group: TyperGroup, shell: str) -> ShellComplete:
-    found = _SHELLS.get(shell)
-    if found is None:
-        msg = f"no completion for the shell {shell!r}"
-        raise UsageError(msg, hints=(f"there is completion for {_NAMES}",))
-    return found(group, {}, PROGRAM, VARIABLE)
+def words_for(before: list[str], begun: str) -> Words:
+    """Return what the word that has been `begun` may become behind the words `before` it, the program's left out."""
+    command, arguments = _command_of(before)
+    if command in completion_table.GROUPS:
+        if begun.startswith("-"):
+            return _beginning(
+                begun, [(name, text) for names, text, _, _ in completion_table.GROUP_OPTIONS for name in names]
+            )
+        return _beginning(begun, completion_table.GROUPS[command])
+    return _Line(command, arguments).words(begun) if command in completion_table.COMMANDS else []
 
 
-_NAMES = "bash, zsh, fish and powershell"
+_OF_GROUPS: Final = [(name, text) for names, text, _, _ in completion_table.GROUP_OPTIONS for name in names]
+
+
+def _command_of(before: list[str]) -> tuple[str, list[str]]:
+    """The command that the line has come to, and what stands behind its name; one that does not exist is as it is."""
+    command = ""
+    for number, word in enumerate(before):
+        if command not in completion_table.GROUPS:
+            return command, before[number:]
+        if not word.startswith("-"):
+            command = f"{command} {word}".lstrip()
+    return command, []
+
+
+class _Line:
+    """What stands behind the name of a command: how far its arguments have come, and which options are there."""
+
+    def __init__(self, command: str, arguments: list[str]) -> None:
+        self._options, self._arguments = completion_table.COMMANDS[command]
+        self._by_name = {name: option for option in self._options for name in option[0]}
+        self.given: dict[str, str] = {}
+        self._count = 0
+        self._is_closed = False
+        self._pending: str | None = None
+        for word in arguments:
+            self._read(word)
+
+    def _read(self, word: str) -> None:
+        if self._pending is not None:
+            self.given[self._pending] = word
+            self._pending = None
+        elif self._is_closed or not word.startswith("-") or word == "-":
+            self._count += 1
+        elif word == "--":
+            self._is_closed = True
+        else:
+            self._read_option(word)
+
+    def _read_option(self, word: str) -> None:
+        name, equals, value = word.partition("=") if word.startswith("--") else (word[:2], word[2:], word[2:])
+        if name not in self._by_name:
+            return
+        names, _, takes, _ = self._by_name[name]
+        self.given[names[0]] = value
+        if takes is not None and not equals:
+            self._pending = names[0]
+
+    def words(self, begun: str) -> Words:
+        """What the next word may be."""
+        if self._pending is not None:
+            return self._values(self._by_name[self._pending][2], begun)
+        if begun.startswith("-") and not self._is_closed:
+            name, equals, value = begun.partition("=")
+            if not equals:
+                return _beginning(begun, self._names())
+            takes = self._by_name[name][2] if name in self._by_name else None
+            return [(f"{name}={word}", text) for word, text in self._values(takes, value)]
+        number = min(self._count, len(self._arguments) - 1)
+        takes, takes_many = self._arguments[number] if self._arguments else (None, False)
+        return self._values(takes, begun) if takes_many or number == self._count else []
+
+    def _names(self) -> Words:
+        """The options that may still be given."""
+        return [
+            (name, text)
+            for names, text, _, is_repeatable in self._options
+            if is_repeatable or names[0] not in self.given
+            for name in names
+        ]
+
+    def _values(self, takes: completion_table.Takes, begun: str) -> Words:
+        """Values of an option or an argument; none where the shell knows better (paths), or nobody (numbers)."""
+        if not isinstance(takes, str):
+            return _beginning(begun, takes or ())
+        from dicomtls.cli import candidates
+
+        return candidates.BY_NAME[takes](begun, self.given)
+
+
+def _beginning(begun: str, words: tuple[tuple[str, str], ...] | Words) -> Words:
+    """Those that begin so, however they are written: nothing here differs in that alone."""
+    folded = begun.casefold()
+    return [(word, text) for word, text in words if word.casefold().startswith(folded)]
+
+
+def _typed() -> tuple[list[str], str]:
+    """The words of the line behind the program's name, and the one that is being completed."""
+    line = os.environ.get(LINE, "")
+    words = _split(line)[1:]
+    begun = os.environ.get(WORD)
+    if begun is not None:
+        return (words[:-1] if begun else words), begun
+    return (words, "") if not words or line[-1].isspace() else (words[:-1], words[-1])
+
+
+def _split(line: str) -> list[str]:
+    """The words as a shell would have them; a quote that is still open, or a last backslash, ends with the line."""
+    import shlex
+
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    words: list[str] = []
+    try:
+        words.extend(lexer)
+    except ValueError:
+        words.append(lexer.token)
+    return words
+
+
+def _lines(words: Iterable[str]) -> str:
+    """A line each; nothing at all where there is nothing: PowerShell stumbles over an empty line."""
+    return "".join(f"{word}\n" for word in words)
+
+
+def _bash(words: Words) -> str:
+    return _lines(word for word, _ in words)
+
+
+def _zsh(words: Words) -> str:
+    quoted = (":".join(f'"{text.translate(_ZSH_SPECIAL)}"' for text in pair if text) for pair in words)
+    return f"_arguments '*: :(({_lines(quoted).rstrip()}))'\n" if words else "_files\n"
+
+
+def _fish(words: Words) -> str:
+    return _lines("\t".join(part for part in pair if part) for pair in words)
+
+
+def _powershell(words: Words) -> str:
+    return _lines(f"{word}:::{text or ' '}" for word, text in words)
+
+
+_SHELLS: Final[dict[str, Callable[[Words], str]]] = {
+    "bash": _bash,
+    "zsh": _zsh,
+    "fish": _fish,
+    "powershell": _powershell,
+    "pwsh": _powershell,
+}

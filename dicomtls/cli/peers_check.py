@@ -6,7 +6,7 @@ import typer
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import OutputOptions
-from dicomtls.cli.options.peer import peer_names
+from dicomtls.cli.options.values import Found
 from dicomtls.cli.peers_file import ConfigurationOptions
 from dicomtls.cli.running import Report, run
 from dicomtls.errors import UsageError
@@ -18,7 +18,7 @@ _EXAMPLES = ("dicomtls peers check", "dicomtls peers check pacs ct1 --json")
 def check(
     names: Annotated[
         tuple[str, ...],
-        typer.Argument(metavar="NAME", help="peers of the configuration (default: all)", autocompletion=peer_names),
+        typer.Argument(metavar="NAME", help="peers of the configuration (default: all)", click_type=Found("peers")),
     ] = (),
     *,
     output: OutputOptions,

@@ -2,13 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from dicomtls.cli.options.values import path_option
 from dicomtls.config import Configuration, find_file, load, user_file
-
-if TYPE_CHECKING:
-    from dicomtls.config import NamedPeer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +28,3 @@ class ConfigurationOptions:
         import os
 
         return find_file(self.config) or user_file(os.environ)
-
-
-def address_of(peer: "NamedPeer") -> str:
-    """[AET@]HOST:PORT, as it would be typed."""
-    from dicomtls.peer import DEFAULT_PLAIN_PORT, DEFAULT_TLS_PORT, format_address
-
-    usual = DEFAULT_PLAIN_PORT if peer.settings.get("no-tls") else DEFAULT_TLS_PORT
-    title = f"{peer.ae_title}@" if peer.ae_title else ""
-    return title + format_address(peer.host, peer.port or usual)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from dicomtls.cli.command import command
 from dicomtls.cli.options import OutputOptions
-from dicomtls.cli.peers_file import ConfigurationOptions, address_of
+from dicomtls.cli.peers_file import ConfigurationOptions
 from dicomtls.cli.running import Report, run
 from dicomtls.cli.text import Line, Style, Styled
 
 if TYPE_CHECKING:
     from dicomtls.config import Configuration
-    from dicomtls.tls.remembered import Remembered
+    from dicomtls.remembered import Remembered
 
 _EXAMPLES = ("dicomtls peers list", "dicomtls peers list --json")
 
@@ -23,7 +23,7 @@ def list(*, output: OutputOptions, configuration: ConfigurationOptions) -> int: 
 
     def body(report: Report) -> None:
         from dicomtls.cli.folders import data_folder
-        from dicomtls.tls.remembered import RememberedPeers
+        from dicomtls.remembered import RememberedPeers
 
         found, known = configuration.read(), RememberedPeers(data_folder())
         remembered = known.all()
@@ -59,7 +59,7 @@ def _peer_lines(configuration: "Configuration") -> Iterator[Line]:
     yield f"{configuration.path}: {len(configuration.peers)} peer{'' if len(configuration.peers) == 1 else 's'}"
     width = max(map(len, configuration.peers), default=0)
     for name, peer in configuration.peers.items():
-        yield (Styled(name.ljust(width), Style.STRONG), f"  {address_of(peer)}")
+        yield (Styled(name.ljust(width), Style.STRONG), f"  {peer.address()}")
         for setting in _settings(configuration.settings_for(name)):
             yield f"{' ' * width}    {setting}"
 

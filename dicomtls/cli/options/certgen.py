@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options.values import one_of, path_option, whole_number
+from dicomtls.cli.options.values import OneOf, path_option, whole_number
 from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import CredentialError, UsageError
 
@@ -18,7 +18,7 @@ _FORBIDDEN = frozenset('/\\:*?"<>|')
 
 
 KEY_TYPES: Final = ("rsa:2048", "rsa:3072", "rsa:4096", "ec:p256", "ec:p384", "ed25519")
-"""Those of `certificates.building.KeyType`, without importing cryptography when a shell completes."""
+"""Those of `certificates.building.KeyType`, without importing cryptography for a help page."""
 REASONS: Final = (
     "unspecified",
     "keyCompromise",
@@ -34,10 +34,10 @@ PURPOSES: Final = ("both", "server", "client")
 KEY_TYPES_IN_WORDS: Final = f"{', '.join(KEY_TYPES[:-1])} or {KEY_TYPES[-1]}"
 
 KeyTypeName: TypeAlias = Annotated[
-    str, option("--key-type", metavar="TYPE", help=KEY_TYPES_IN_WORDS, autocompletion=one_of(KEY_TYPES))
+    str, option("--key-type", metavar="TYPE", help=KEY_TYPES_IN_WORDS, click_type=OneOf(KEY_TYPES))
 ]
 PurposeName: TypeAlias = Annotated[
-    str, option("--purpose", metavar="ROLE", help="both, server or client", autocompletion=one_of(PURPOSES))
+    str, option("--purpose", metavar="ROLE", help="both, server or client", click_type=OneOf(PURPOSES))
 ]
 DeviceName: TypeAlias = Annotated[
     str, option("--name", metavar="NAME", help="the device's name: common name, and name of the files")

@@ -5,6 +5,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from dicomtls.cli.options.values import Found
 from dicomtls.config import Configuration, NamedPeer
 from dicomtls.errors import UsageError
 from dicomtls.peer import DEFAULT_CALLED_AE_TITLE, DEFAULT_TLS_PORT, Peer, check_ae_title
@@ -12,20 +13,9 @@ from dicomtls.peer import DEFAULT_CALLED_AE_TITLE, DEFAULT_TLS_PORT, Peer, check
 _HELP: Final = "[AET@]HOST[:PORT] or a name of dicomtls.toml; port 2762, with --no-tls 104"
 
 
-def peer_names(incomplete: str) -> list[tuple[str, str]]:
-    """The names of the configuration, with their addresses, for the shell's TAB; none where it cannot be read."""
-    from dicomtls.cli.peers_file import ConfigurationOptions, address_of
-    from dicomtls.errors import DicomTLSError
-
-    try:
-        peers = ConfigurationOptions().read().peers
-    except DicomTLSError:
-        return []
-    return [(name, address_of(peer)) for name, peer in peers.items() if name.startswith(incomplete)]
-
-
-PeerName: TypeAlias = Annotated[str, typer.Argument(metavar="PEER", help=_HELP, autocompletion=peer_names)]
-PeerNames: TypeAlias = Annotated[tuple[str, ...], typer.Argument(metavar="PEER", help=_HELP, autocompletion=peer_names)]
+_PEERS: Final = Found("peers")
+PeerName: TypeAlias = Annotated[str, typer.Argument(metavar="PEER", help=_HELP, click_type=_PEERS)]
+PeerNames: TypeAlias = Annotated[tuple[str, ...], typer.Argument(metavar="PEER", help=_HELP, click_type=_PEERS)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options.values import path_option
+from dicomtls.cli.options.values import Found, path_option
 from dicomtls.errors import DataError
 
 if TYPE_CHECKING:
@@ -13,16 +13,6 @@ if TYPE_CHECKING:
     from dicomtls.scu.queries import Asked
 
 _QUERY = "Query"
-
-
-def complete_key(incomplete: str) -> list[str]:
-    """The keywords that begin so, also behind the sequences of a path: for a shell's TAB."""
-    from dicomtls.dataset.attributes import all_keywords
-
-    above, dot, begun = incomplete.rpartition(".")
-    if "=" in incomplete:
-        return []
-    return [f"{above}{dot}{keyword}" for keyword in all_keywords() if keyword.startswith(begun)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +27,7 @@ class QueryOptions:
             metavar="KEY[=VALUE]",
             panel=_QUERY,
             help="match by this value, or ask for it; a keyword, gggg,eeee or a path SEQUENCE[0].KEYWORD; repeatable",
-            autocompletion=complete_key,
+            click_type=Found("keywords"),
         ),
     ] = ()
     level: Annotated[

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from dicomtls.cli.declaring import option
 from dicomtls.cli.options.receiver import PANEL as RECEIVER
 from dicomtls.cli.options.receiver import ClientAuth, Listen, check_trust, check_unused
-from dicomtls.cli.options.values import path_option
+from dicomtls.cli.options.values import OneOf, path_option
 from dicomtls.peer import check_ae_title, parse_listening
 
 if TYPE_CHECKING:
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 _QUERY = "What to retrieve"
 
 
-def _keywords(incomplete: str) -> list[str]:
-    """The unique keys, which are what a retrieval is told by."""
-    names = ("StudyInstanceUID=", "SeriesInstanceUID=", "SOPInstanceUID=", "PatientID=")
-    return [name for name in names if name.casefold().startswith(incomplete.casefold())]
+_UNIQUE_KEYS: Final = ("StudyInstanceUID=", "SeriesInstanceUID=", "SOPInstanceUID=", "PatientID=")
+"""What a retrieval is told by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +31,7 @@ class RetrieveOptions:
             "--query-key",
             metavar="KEY=VALUE",
             panel=_QUERY,
-            autocompletion=_keywords,
+            click_type=OneOf(_UNIQUE_KEYS),
             help="such as StudyInstanceUID=1.2.3; repeatable; several UIDs are joined by a backslash",
         ),
     ] = ()

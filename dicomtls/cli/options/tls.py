@@ -92,7 +92,7 @@ class TLSOptions(SharedTLSOptions):
         if tls is None or not self.trust_on_first_use:
             return tls
         from dicomtls.cli.folders import data_folder
-        from dicomtls.tls.remembered import RememberedPeers
+        from dicomtls.remembered import RememberedPeers
 
         known = RememberedPeers(data_folder())
         pin = known.pin_of(peer.host, peer.port)

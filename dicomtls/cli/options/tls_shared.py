@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from dicomtls.cli.declaring import option
-from dicomtls.cli.options.values import path_option, whole_number
+from dicomtls.cli.options.values import Found, path_option, whole_number
 from dicomtls.cli.output import Output
 from dicomtls.cli.passphrase import passphrase_source
 from dicomtls.errors import UsageError
@@ -21,12 +21,6 @@ Contradiction: TypeAlias = tuple[bool, str, str]
 """Whether it is there, what it is, and what to do instead."""
 
 _NOT_ABOUT_TLS = frozenset({"no_tls", "no_follow_up", "warn_days", "from_environment"})
-
-
-def _profile_names(incomplete: str) -> list[tuple[str, str]]:
-    from dicomtls.profiles import PROFILES  # only when the shell completes
-
-    return [(profile.name, profile.title) for profile in PROFILES if profile.name.startswith(incomplete)]
 
 
 _PROFILES = "PS3.15 security profile: bcp195, bcp195-modified, atna, modern, or a retired one"
@@ -52,7 +46,7 @@ PassphraseEnv: TypeAlias = Annotated[
 ]
 ProfileName: TypeAlias = Annotated[
     str,
-    option("--profile", metavar="NAME", panel=PANEL, help=_PROFILES, autocompletion=_profile_names),
+    option("--profile", metavar="NAME", panel=PANEL, help=_PROFILES, click_type=Found("profiles")),
 ]
 TLSMin: TypeAlias = Annotated[
     Protocol | None,

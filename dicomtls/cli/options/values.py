@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 from typer._click.core import Parameter
+from typer._click.types import StringParamType
 from typer.models import TyperPath
 
 from dicomtls.cli.declaring import option
@@ -65,13 +66,18 @@ pdu_length = whole_number(4096, 1_048_576)
 """Reads a maximum PDU length in bytes (PS3.8 section D.1); 0, no limit, is refused: a peer could fill our memory."""
 
 
-def one_of(values: Sequence[str]) -> Callable[[str], list[str]]:
-    """Return what answers a shell's TAB with those of the values that begin so."""
+class OneOf(StringParamType):
+    """Text whose usual values a shell's TAB offers; what else it may be is for its reader to say."""
 
-    def beginning_with(incomplete: str) -> list[str]:
-        return [value for value in values if value.startswith(incomplete)]
+    def __init__(self, values: Sequence[str]) -> None:
+        self.values = tuple(values)
 
-    return beginning_with
+
+class Found(StringParamType):
+    """Text whose values a shell's TAB has to look for; `by` names the function of `candidates` that does."""
+
+    def __init__(self, by: str) -> None:
+        self.by = by
 
 
 class NonEmptyPath(TyperPath):

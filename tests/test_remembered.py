@@ -1,4 +1,4 @@
-"""dicomtls.tls.remembered: one readable file, safe under parallel use, and mistakes in it told by their line."""
+"""dicomtls.remembered: one readable file, safe under parallel use, and mistakes in it told by their line."""
 
 import multiprocessing
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomtls.errors import CredentialError
-from dicomtls.tls.remembered import RememberedPeers
+from dicomtls.remembered import RememberedPeers
 
 ONE, OTHER = "1" * 64, "2" * 64
 
