@@ -183,7 +183,7 @@ def test_stopped_server_leaves_no_descriptor_behind(tmp_path: Path) -> None:
 
 
 SHORT_OF_DESCRIPTORS = """
-import pathlib, resource, sys, threading
+import os, pathlib, resource, sys, threading
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 from dicomtls.scp.server import Server
 from dicomtls.scp.settings import ServerSettings
@@ -192,7 +192,7 @@ server = Server(
     ServerSettings(host="127.0.0.1", handshake_timeout=1000.0, max_associations=10),
     None,
     FolderStorage(pathlib.Path(sys.argv[1])),
-    on_event=lambda event: print(event.name, flush=True),
+    on_event=lambda event: os.write(1, f"{event.name}\\n".encode()),  # whole, whichever thread it is
 )
 print(server.port, flush=True)
 threading.Thread(target=lambda: (sys.stdin.read(), server.stop()), daemon=True).start()
