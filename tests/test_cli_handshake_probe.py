@@ -116,7 +116,7 @@ def test_target_listed_twice_is_probed_twice_one_after_the_other(pki: PKI, tmp_p
     """storescp serves one association at a time: two at once would wait for each other."""
     with dcmtk_storescp(pki, tmp_path / "in") as scp:
         peer = f"localhost:{scp.port}"
-        documents = probe(pki, peer, peer, "--json", "--connect-timeout", "2").json_lines()
+        documents = probe(pki, peer, peer, "--json").json_lines()
     assert [(document["target"], document["ok"]) for document in documents] == [(peer, True)] * 2
 
 

@@ -323,7 +323,7 @@ def test_running_associations_may_finish_when_it_is_stopped(tmp_path: Path) -> N
         with started_dicomtls(*arguments) as sender:
             server.wait_for_log(f"instance {made[0].sop_instance_uid} stored")
             stopped = server.stop()
-            assert sender.process.wait(10) == 0
+            assert sender.process.wait(30) == 0
     assert stopped.exit_status == 0
     assert len(list((tmp_path / "in").rglob("*.dcm"))) == 3
 
@@ -335,6 +335,6 @@ def test_grace_ends_what_takes_longer(tmp_path: Path) -> None:
         with started_dicomtls("store", server.address, "--no-tls", tmp_path / "a.dcm", "--json") as sender:
             server.wait_for_log(" stored: ")
             stopped = server.stop()
-            assert sender.process.wait(10) == 5
+            assert sender.process.wait(30) == 5
         assert stopped.exit_status == 0
     assert "warning: aborted by us: the server is stopping" in stopped.stderr

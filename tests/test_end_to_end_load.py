@@ -188,7 +188,7 @@ def test_each_broken_client_is_one_line(pki: PKI, tmp_path: Path) -> None:
     """A hundred at once, of several sorts; after them an echo is served as ever."""
     sorts = (b"", b"GET / HTTP/1.1\r\n\r\n", bytes(range(128, 256)), CLIENT_HELLO_BEGINS)
     each = 25
-    with serving_with_events(tmp_path, *server_options(pki), "--connect-timeout", "1") as running:
+    with serving_with_events(tmp_path, *server_options(pki), "--connect-timeout", "3") as running:
         with ExitStack() as stack:
             for content in sorts:
                 stack.enter_context(connected(running, each, content))

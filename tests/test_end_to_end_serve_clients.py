@@ -24,7 +24,7 @@ from tests.support.pki import PKI, client_context
 from tests.support.raw import reset
 from tests.support.servers import all_files
 
-IMPATIENT = ("--connect-timeout", "1", "--association-timeout", "0.5", "--dimse-timeout", "0.5")
+IMPATIENT = ("--connect-timeout", "2", "--association-timeout", "0.5", "--dimse-timeout", "0.5")
 REQUEST = encode(proposal())
 HTTP_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 FOUR_GIGABYTES = b"\xff\xff\xff\xff"

@@ -61,11 +61,11 @@ def test_peer_that_goes_away_has_chosen_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
-    [(b"SSH-2.0-OpenSSH\r\n", "it answers with something else"), (b"\x16", "it says nothing")],
+    ("said", "seconds", "words"),
+    [(b"SSH-2.0-OpenSSH\r\n", 20.0, "it answers with something else"), (b"\x16", 0.3, "it says nothing")],
     ids=["SSH", "half a record"],
 )
-def test_answer_that_is_none_is_put_in_words(said: bytes, words: str) -> None:
+def test_answer_that_is_none_is_put_in_words(said: bytes, seconds: float, words: str) -> None:
     """And it is no hanging up."""
 
     def speak(connection: socket.socket) -> None:
@@ -73,7 +73,7 @@ def test_answer_that_is_none_is_put_in_words(said: bytes, words: str) -> None:
         receive_until_end(connection)
 
     with raw_server(speak) as server:
-        inquiry = Inquiry(target(server.port, TLSSettings(), connect_timeout=0.3))
+        inquiry = Inquiry(target(server.port, TLSSettings(), connect_timeout=seconds))
         answer = offer_everything(inquiry, tls13=False, server_name=None, alpn=())
     assert inquiry.log[0]["outcome"] == answer.words == words
     assert not answer.hung_up

@@ -143,12 +143,12 @@ def test_nothing_is_stored_and_the_peer_is_released(pki: PKI) -> None:
     done = threading.Event()
 
     def script(association: Association) -> None:
-        messages.append(association.receive(5))
+        messages.append(association.receive(20))
         done.set()
 
     with acceptor(script) as peer:
         assert asking(peer.server.port, client_tls(pki)).in_clear() is Clear.DICOM
-        assert done.wait(5)
+        assert done.wait(20)
     assert messages == [None]
 
 

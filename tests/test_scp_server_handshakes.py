@@ -45,7 +45,7 @@ def tls_server(pki: PKI, tmp_path: Path) -> Iterator[RunningServer]:
 def test_silent_clients_keep_nobody_from_being_served(pki: PKI, tmp_path: Path) -> None:
     """Hundreds connect and say nothing: whoever speaks is served, and each of them is one event in the end."""
     with (
-        our_server(tmp_path, server_tls(pki), handshake_timeout=1.0, silent_connections=100) as server,
+        our_server(tmp_path, server_tls(pki), handshake_timeout=3.0, silent_connections=100) as server,
         ExitStack() as clients,
     ):
         for _ in range(MANY):
@@ -98,7 +98,7 @@ def response_to_echo(association: Association) -> int | None:
 
 def test_clients_that_stop_in_the_handshake_keep_nobody_from_being_served(pki: PKI, tmp_path: Path) -> None:
     """Each has its own time, and is one event when that is up."""
-    with our_server(tmp_path, server_tls(pki), handshake_timeout=1.0) as server, ExitStack() as clients:
+    with our_server(tmp_path, server_tls(pki), handshake_timeout=3.0) as server, ExitStack() as clients:
         for _ in range(100):
             client = clients.enter_context(socket.create_connection(server.address))
             client.send(b"\x16\x03\x01")
