@@ -4,14 +4,16 @@ Each takes what has been begun and the options that stand on the line, and never
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 Words = list[tuple[str, str]]
+"""Each with what it means; that may be empty."""
 
 
 def peers(begun: str, given: Mapping[str, str]) -> Words:
     """The names of the configuration, of that given with `--config` if it is, with their addresses."""
+    from pathlib import Path
+
     from dicomtls.config import find_file, load
     from dicomtls.errors import DicomTLSError
 

@@ -9,11 +9,9 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from dicomtls.cli import completion_table
+from dicomtls.cli import candidates, completion_table
+from dicomtls.cli.candidates import Words
 from dicomtls.cli.completion_scripts import LINE, WORD, no_such_instruction, no_such_shell, script
-
-Words = list[tuple[str, str]]
-"""Each with what it means; that may be empty."""
 
 _ZSH_SPECIAL: Final = str.maketrans({'"': None, "'": None, "$": None, "`": None, "\\": None, ":": r"\\:"})
 """The words go through two rounds of evaluation; our own texts can do without what has a meaning there."""
@@ -35,15 +33,11 @@ def words_for(before: list[str], begun: str) -> Words:
     """Return what the word that has been `begun` may become behind the words `before` it, the program's left out."""
     command, arguments = _command_of(before)
     if command in completion_table.GROUPS:
-        if begun.startswith("-"):
-            return _beginning(
-                begun, [(name, text) for names, text, _, _ in completion_table.GROUP_OPTIONS for name in names]
-            )
-        return _beginning(begun, completion_table.GROUPS[command])
+        return _beginning(begun, _OF_GROUPS if begun.startswith("-") else completion_table.GROUPS[command])
     return _Line(command, arguments).words(begun) if command in completion_table.COMMANDS else []
 
 
-_OF_GROUPS: Final = [(name, text) for names, text, _, _ in completion_table.GROUP_OPTIONS for name in names]
+_OF_GROUPS: Final[Words] = [(name, text) for names, text, _, _ in completion_table.GROUP_OPTIONS for name in names]
 
 
 def _command_of(before: list[str]) -> tuple[str, list[str]]:
@@ -61,7 +55,8 @@ class _Line:
     """What stands behind the name of a command: how far its arguments have come, and which options are there."""
 
     def __init__(self, command: str, arguments: list[str]) -> None:
-        self._options, self._arguments = completion_table.COMMANDS[command]
+        keys, self._arguments = completion_table.COMMANDS[command]
+        self._options = [completion_table.OPTIONS[key] for key in keys]
         self._by_name = {name: option for option in self._options for name in option[0]}
         self.given: dict[str, str] = {}
         self._count = 0
@@ -117,8 +112,6 @@ class _Line:
         """Values of an option or an argument; none where the shell knows better (paths), or nobody (numbers)."""
         if not isinstance(takes, str):
             return _beginning(begun, takes or ())
-        from dicomtls.cli import candidates
-
         return candidates.BY_NAME[takes](begun, self.given)
 
 

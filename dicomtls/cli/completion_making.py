@@ -5,8 +5,9 @@ The table is made of the commands as they are declared, so that it cannot say an
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import TypeAlias
 
 from typer._click.core import Parameter
@@ -40,8 +41,9 @@ def write_scripts(directory: Path) -> None:
 
 def table() -> str:
     """Return the text of `completion_table`."""
-    groups = [(path, each) for path, each in _all_commands("", COMMANDS) if isinstance(each, LazyGroup)]
-    commands = [(path, each) for path, each in _all_commands("", COMMANDS) if isinstance(each, TyperCommand)]
+    every = [*_all_commands("", COMMANDS)]
+    groups = [(path, each) for path, each in every if isinstance(each, LazyGroup)]
+    commands = [(path, each) for path, each in every if isinstance(each, TyperCommand)]
     return "".join((_HEAD, *_group_lines(groups), *_command_lines(commands)))
 
 
@@ -64,14 +66,33 @@ def _group_lines(groups: list[tuple[str, LazyGroup]]) -> Iterator[str]:
 
 
 def _command_lines(commands: list[tuple[str, TyperCommand]]) -> Iterator[str]:
-    yield "COMMANDS: dict[str, tuple[tuple[Option, ...], tuple[Argument, ...]]] = {\n"
+    options = {path: [each for each in command.params if isinstance(each, TyperOption)] for path, command in commands}
+    keys = _keys(options)
+    yield "OPTIONS: dict[str, Option] = {\n"
+    yield from (f"    {_text(key)}: {written},\n" for written, key in keys.items())
+    yield "}\nCOMMANDS: dict[str, tuple[tuple[str, ...], tuple[Argument, ...]]] = {\n"
     for path, command in commands:
-        yield f"    {_text(path)}: ((\n"
-        options = [each for each in command.params if isinstance(each, TyperOption)]
-        yield from (f"        {_option(each)},\n" for each in options if not each.hidden)
         arguments = [each for each in command.params if not isinstance(each, TyperOption)]
+        yield f"    {_text(path)}: ((\n"
+        yield _wrapped(f"{_text(keys[_option(each)])}," for each in options[path])
         yield f"    ), {_tuple(f'({_takes(each)}, {each.nargs < 0})' for each in arguments)}),\n"
     yield "}\n"
+
+
+def _keys(options: Mapping[str, Iterable[TyperOption]]) -> dict[str, str]:
+    """Each option as it is written, once for all commands that have it alike, and what the table calls it by."""
+    keys: dict[str, str] = {}
+    for path, some in options.items():
+        for each in some:
+            name = max(each.opts, key=len)
+            unlike = f"{name}@{path.replace(' ', '-')}" if name in keys.values() else name
+            keys.setdefault(_option(each), unlike)
+    return keys
+
+
+def _wrapped(parts: Iterable[str]) -> str:
+    indent = " " * 8
+    return fill(" ".join(parts), 120, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False) + "\n"
 
 
 def _option(option: TyperOption) -> str:
