@@ -9,6 +9,8 @@ OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# Where it is set, each of the thousands of processes of the tests compiles what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first interpreter that really runs: a version manager leaves names on PATH that end in "command not found", and
 # has those that are not on PATH in its folder. The loop runs only when an environment has to be made.

@@ -29,6 +29,7 @@ FOREIGN_VARIABLES = frozenset(
         "LC_ALL",
         "LINES",
         "NO_COLOR",
+        "PYTHONDONTWRITEBYTECODE",  # each of thousands of processes would compile it all again
         "PYTHONIOENCODING",
         "SSLKEYLOGFILE",
         "TERM",
