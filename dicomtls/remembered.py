@@ -5,6 +5,7 @@ first. A line is HOST:PORT, the pin of the certificate, the day and the subject,
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,7 +112,14 @@ class RememberedPeers:
 
 
 def _address(host: str, port: int) -> str:
-    return format_address(host.casefold().removesuffix("."), port)
+    """However the host is spelled: `PACS.example.` is `pacs.example`, and `0:0::1` is `::1` (RFC 5952)."""
+    name = host.casefold().removesuffix(".")
+    if ":" in name:
+        from ipaddress import IPv6Address  # 3 ms that only such an address is to cost
+
+        with suppress(ValueError):  # nobody's address; connecting will say so
+            name = str(IPv6Address(name))
+    return format_address(name, port)
 
 
 def _is_pin(text: str) -> bool:

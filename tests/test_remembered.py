@@ -31,6 +31,9 @@ def test_peer_is_remembered_until_it_is_forgotten(tmp_path: Path) -> None:
     assert not known.forget("pacs.example", 2762)
     assert known.pin_of("pacs.example", 2762) is None
     assert known.pin_of("::1", 104) is not None
+    assert known.pin_of("0:0:0:0:0:0:0:1", 104) == known.pin_of("::1", 104)
+    assert known.pin_of("nonsense::%:", 104) is None
+    assert known.forget("0:0::1", 104)
 
 
 def test_same_certificate_twice_is_one_line_and_another_is_refused(tmp_path: Path) -> None:
