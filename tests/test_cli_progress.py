@@ -53,6 +53,18 @@ def test_bar_shows_instances_and_bytes(use_terminal: Callable[[], Terminal]) -> 
     assert drawn.endswith("\x1b[2K")
 
 
+def test_narrow_terminal_has_a_bar_of_one_line(
+    use_terminal: Callable[[], Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar and the count; a line that wraps could not be taken back."""
+    terminal = use_terminal()
+    monkeypatch.setenv("COLUMNS", "30")
+    draw(Output("store"))
+    drawn = terminal.getvalue()
+    assert "2/4" in drawn
+    assert "MB" not in drawn
+
+
 def test_bar_moves_within_an_instance(use_terminal: Callable[[], Terminal]) -> None:
     """One that is large shows how much of it is on its way; never more than there is, nor less than is done."""
     terminal = use_terminal()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _QUIET_TIME = 0.5
 """Seconds before a bar appears: most transfers are over by then, and spared the 0.1 s that rich takes to load."""
 _REDRAWS_PER_SECOND = 4
+_ROOM_FOR_ALL = 60
+"""Columns of a terminal in which every text of a bar has its place; in less it has only the bar and the count."""
 
 
 class _LateBar(ABC):
@@ -35,7 +37,7 @@ class _LateBar(ABC):
 
     @abstractmethod
     def _columns(self) -> "list[ProgressColumn]":
-        """What stands in the line, from left to right."""
+        """What stands in the line, from left to right: the bar, a count, and what there may be no room for."""
 
     def _draw(self, total: int | None, completed: int, **fields: int | str) -> None:
         """Show what was done of the total (None: not known), and what else the columns call `task.fields[NAME]`."""
@@ -48,9 +50,9 @@ class _LateBar(ABC):
         from rich.console import Console
         from rich.progress import Progress as Bar
 
-        self._bar = Bar(
-            *self._columns(), console=Console(stderr=True), refresh_per_second=_REDRAWS_PER_SECOND, transient=True
-        )
+        console = Console(stderr=True)
+        columns = self._columns()[: None if console.width >= _ROOM_FOR_ALL else 2]
+        self._bar = Bar(*columns, console=console, refresh_per_second=_REDRAWS_PER_SECOND, transient=True)
         self._task = self._bar.add_task("", total=total, **cast("Any", fields))
         self._bar.start()
 
