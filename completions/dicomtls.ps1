@@ -5,7 +5,7 @@ $scriptblock = {
     $Env:_DICOMTLS_COMPLETE = "complete_powershell"
     $Env:_DICOMTLS_COMPLETE_LINE = $commandAst.ToString()
     $Env:_DICOMTLS_COMPLETE_WORD = $wordToComplete
-    dicomtls | ForEach-Object {
+    dicomtls 2>$null | ForEach-Object {
         $word, $meaning = $_ -Split ":::", 2
         [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $meaning)
     }

@@ -115,6 +115,7 @@ def test_any_line_gets_an_answer(before: list[str], begun: str) -> None:
         ("dicomtls  certgen   'pk'", ["pki"]),
         ("dicomtls echo # --pro", ["--profile"]),
         ("dicomtls echo\t--prof", ["--profile"]),
+        ("DICOMTLS_CONFIG=x A='b c' dicomtls cert", ["certgen"]),
         ("", [name for name, _ in GROUPS[""]]),
         ("dicomtls", [name for name, _ in GROUPS[""]]),
     ],

@@ -102,3 +102,13 @@ def test_line_runs_after_it_was_completed(shell: Terminal) -> None:
     shell.wait_for("ion ")
     shell.type("\r")
     shell.wait_for(r"dicomtls \d+\.\d+\.\d+")
+
+
+def test_program_that_is_gone_says_nothing(shell: Terminal) -> None:
+    """An environment that was left: the line stays as it was typed, and no error breaks into it."""
+    shell.type("rm ../bin/dicomtls\r")
+    shell.wait_for(READY)
+    shell.type("dicomtls ec\tho x")
+    shell.wait_for("ho x")
+    assert "not found" not in shell.screen
+    assert "No such file" not in shell.screen

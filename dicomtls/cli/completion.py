@@ -124,7 +124,9 @@ def _beginning(begun: str, words: tuple[tuple[str, str], ...] | Words) -> Words:
 def _typed() -> tuple[list[str], str]:
     """The words of the line behind the program's name, and the one that is being completed."""
     line = os.environ.get(LINE, "")
-    words = _split(line)[1:]
+    words = _split(line)
+    # What a shell sets for the program alone may stand before its name: A=1 dicomtls ...
+    words = words[1 + next((number for number, word in enumerate(words) if "=" not in word), 0) :]
     begun = os.environ.get(WORD)
     if begun is not None:
         return (words[:-1] if begun else words), begun

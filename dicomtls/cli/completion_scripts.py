@@ -1,7 +1,8 @@
 """The scripts that teach a shell to ask us at each TAB.
 
 Typer has such scripts too. That for bash tears words at colons (`rsa:2048`), that for fish runs the program twice for
-each TAB, that for zsh is no file for `$fpath`, and all are answered by importing everything.
+each TAB, that for zsh is no file for `$fpath`, and all are answered by importing everything. Ours say nothing where
+the program cannot be run: a TAB is no place for an error.
 """
 
 from typing import Final
@@ -20,7 +21,7 @@ FILE_NAMES: Final = {"bash": "dicomtls.bash", "zsh": "_dicomtls", "fish": "dicom
 
 _BASH: Final = """_dicomtls_completion() {
     local IFS=$'\\n' line=${COMP_LINE:0:COMP_POINT} begun breaks=${COMP_WORDBREAKS//[^:=]/}
-    COMPREPLY=( $( @LINE@="$line" @VARIABLE@=complete_bash "$1" ) )
+    COMPREPLY=( $( @LINE@="$line" @VARIABLE@=complete_bash "$1" 2>/dev/null ) )
     # To readline what follows a colon or an equals sign is a word of its own.
     begun=${line##*[[:space:]]}
     if [[ -n $breaks && $begun == *[$breaks]* ]]; then
@@ -34,7 +35,7 @@ complete -o default -F _dicomtls_completion dicomtls
 _ZSH: Final = """#compdef dicomtls
 
 _dicomtls_completion() {
-  eval $(env @LINE@="${words[1,$CURRENT]}" @VARIABLE@=complete_zsh dicomtls)
+  eval $(env @LINE@="${words[1,$CURRENT]}" @VARIABLE@=complete_zsh dicomtls 2>/dev/null)
 }
 
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
@@ -45,7 +46,7 @@ fi
 """
 _FISH: Final = """function _dicomtls_completion
     set --local line (commandline -cp)
-    set --local answers (env @VARIABLE@=complete_fish @LINE@="$line" dicomtls)
+    set --local answers (env @VARIABLE@=complete_fish @LINE@="$line" dicomtls 2>/dev/null)
     if test (count $answers) -gt 0
         printf '%s\\n' $answers
     else
@@ -62,7 +63,7 @@ $scriptblock = {
     $Env:@VARIABLE@ = "complete_powershell"
     $Env:@LINE@ = $commandAst.ToString()
     $Env:@WORD@ = $wordToComplete
-    dicomtls | ForEach-Object {
+    dicomtls 2>$null | ForEach-Object {
         $word, $meaning = $_ -Split ":::", 2
         [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $meaning)
     }
