@@ -227,16 +227,19 @@ def _probe_many(lab: Lab, environment: dict[str, str]) -> Finished:
 
 
 def start(lab: Lab) -> list[Figure]:
-    """How long `--help` and `--version` take."""
+    """How long `--help` and `--version` take, and the answer to a shell's TAB behind `find -k`."""
     environment = plain_environment()
-    help_seconds, version_seconds = in_turns(
+    tab = {"_DICOMTLS_COMPLETE": "complete_bash", "_DICOMTLS_COMPLETE_LINE": "dicomtls find pacs -k Patient"}
+    help_seconds, version_seconds, tab_seconds = in_turns(
         lab.sizes.starts,
         lambda: run(commands.dicomtls("--help"), environment).seconds,
         lambda: run(commands.dicomtls("--version"), environment).seconds,
+        lambda: run(commands.dicomtls(), environment | tab).seconds,
     )
     return [
         absolute(statistics.median(help_seconds), Target(0.3, 0.15, Unit.SECONDS)),
         absolute(statistics.median(version_seconds), Target(0.15, 0.08, Unit.SECONDS)),
+        absolute(statistics.median(tab_seconds), Target(0.15, 0.08, Unit.SECONDS)),
     ]
 
 
@@ -294,5 +297,5 @@ ROWS = {
         " for 2 s; memory",
         probe,
     ),
-    "start": Row("`dicomtls --help`; `--version`", start),
+    "start": Row("`dicomtls --help`; `--version`; a TAB", start),
 }
