@@ -112,8 +112,6 @@ def test_storescp_in_clear_is_not_tls(pki: PKI, tmp_path: Path) -> None:
 # -- pynetdicom ---------------------------------------------------------------------------------------------------
 
 
-# Its reactor may fail over the end of our connection while it is being shut down itself (state 13, event 15).
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_pynetdicom_in_clear_speaks_plain_dicom(pki: PKI) -> None:
     """It answers our hello with an A-ABORT, which says all."""
     with pynetdicom_scp() as scp:

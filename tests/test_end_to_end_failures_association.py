@@ -17,11 +17,6 @@ CALLED = "give its own title with --called-aet"
 REJECTED, ABORTED = "association-rejected", "association-aborted"
 SLOWNESS = 0.6
 
-pytestmark = pytest.mark.filterwarnings(
-    # pynetdicom's reactor may fail over the end of our connection while it is being shut down itself.
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
-)
-
 
 def be_slow(_event: Any) -> int:
     """Take the time that a busy archive takes to look up who calls; then all is well."""

@@ -15,11 +15,6 @@ from tests.support.proxies import Proxy, counted
 VERIFICATION = "1.2.840.10008.1.1"
 MOST = 12
 
-pytestmark = pytest.mark.filterwarnings(
-    # pynetdicom's reactor may fail over the end of our connection while it is being shut down itself.
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
-)
-
 
 @pytest.mark.parametrize(
     ("peer", "arguments", "fewest"),

@@ -29,10 +29,6 @@ TLS_PORT = "ask for the peer's TLS port"
 PLAIN = "peer-speaks-plain-dicom"
 NO_TLS = {"DICOMTLS_CA": "ca.pem", "DICOMTLS_CERT": "client.pem", "DICOMTLS_KEY": "client.key"}
 
-pytestmark = pytest.mark.filterwarnings(
-    # pynetdicom's reactor may fail over the end of our connection while it is being shut down itself.
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
-)
 
 OTHER_PROTOCOLS = {
     "storescp in clear": Failure(Storescp(tls=False), OURS, PLAIN, "neither", IN_CLEAR),
