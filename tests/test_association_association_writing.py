@@ -47,7 +47,7 @@ from tests.support.pairs import (
     as_requestor,
     associated,
     facing_tls_server,
-    interrupted_after,
+    interrupted,
     read_everything,
     receive_pdu,
     receive_until_end,
@@ -181,18 +181,13 @@ def test_a_write_times_out_when_the_peer_does_not_read() -> None:
         assert not opposite.outcome().endswith(encode(BY_USER))
 
 
-def test_the_pdu_is_completed_when_the_user_interrupts_a_long_write() -> None:
-    """Then an A-ABORT follows."""
+def test_the_pdu_is_completed_when_the_user_interrupts_a_long_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then an A-ABORT follows; the peer reads from the interrupt on."""
+    monkeypatch.setattr(channel_module, "_FINISH_SECONDS", SECONDS)
     done = threading.Event()
-    with (
-        interrupted_after(SHORT) as interrupt,
-        associated(held(done), interrupt=interrupt, small_buffers=True) as (association, opposite),
-    ):
-        release_peer = threading.Timer(4 * SHORT, done.set)
-        release_peer.start()
+    with interrupted(held(done), SHORT, done.set, small_buffers=True) as (association, opposite):
         with pytest.raises(Interrupted):
             association.send(CT_ID, store_request(), bytes(500_000))
-        release_peer.join()
         *sent, farewell = pdus(opposite.outcome())
     assert farewell == BY_USER
     assert all(isinstance(pdu, bytes) for pdu in sent)
@@ -207,10 +202,7 @@ def test_an_interrupt_ends_a_write_within_its_time_when_the_peer_does_not_read(
     assert channel_module._FINISH_SECONDS <= 2.0
     monkeypatch.setattr(channel_module, "_FINISH_SECONDS", seconds)
     done = threading.Event()
-    with (
-        interrupted_after(SHORT) as interrupt,
-        associated(held(done), interrupt=interrupt, small_buffers=True) as (association, _),
-    ):
+    with interrupted(held(done), SHORT, small_buffers=True) as (association, _):
         start = monotonic()
         with pytest.raises(Interrupted):
             write_without_end(association)
@@ -221,10 +213,7 @@ def test_an_interrupt_ends_a_write_within_its_time_when_the_peer_does_not_read(
 @pytest.mark.parametrize("before", [b"", STORE, STORE + FIRST])
 def test_the_peer_is_told_when_the_user_interrupts_a_wait(before: bytes) -> None:
     """Between messages and in the middle of one."""
-    with (
-        interrupted_after(SHORT) as interrupt,
-        associated(saying(before), interrupt=interrupt) as (association, opposite),
-    ):
+    with interrupted(saying(before), SHORT) as (association, opposite):
         with pytest.raises(Interrupted):
             read_everything(association)
         assert opposite.outcome() == [BY_USER]
@@ -232,10 +221,7 @@ def test_the_peer_is_told_when_the_user_interrupts_a_wait(before: bytes) -> None
 
 def test_the_peer_is_told_when_the_user_interrupts_a_release() -> None:
     """The A-RELEASE-RQ is out, and an A-ABORT follows."""
-    with (
-        interrupted_after(SHORT) as interrupt,
-        associated(saying(), interrupt=interrupt) as (association, opposite),
-    ):
+    with interrupted(saying(), SHORT) as (association, opposite):
         with pytest.raises(Interrupted):
             association.release()
         assert opposite.outcome() == [ReleaseRequest(), BY_USER]

@@ -14,6 +14,7 @@ from dicomtls.association import channel as channel_module
 from dicomtls.association.channel import Channel, WriteFailed
 from dicomtls.errors import AssociationAborted, HandshakeError, Interrupted
 from dicomtls.tls import TLSSettings
+from dicomtls.waiting import deadline_in
 from tests.support.messages import header
 from tests.support.pairs import (
     SECONDS,
@@ -47,10 +48,17 @@ def write_without_end(channel: Channel) -> None:
         channel.write(bytes(1 << 16), SECONDS)
 
 
-def test_everything_is_written_when_the_peer_reads_slowly() -> None:
-    """Only a wait without any progress is too long: the whole may take longer than one wait is allowed to."""
+def test_everything_is_written_when_the_peer_reads_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a wait without any progress is too long: each of them has the whole time anew."""
     sent = bytes(range(256)) * 1024
     pace = threading.Event()
+    waits: list[float] = []
+
+    def noted(seconds: float) -> float:
+        waits.append(seconds)
+        return deadline_in(seconds)
+
+    monkeypatch.setattr(channel_module, "deadline_in", noted)
 
     def peer(sock: socket.socket) -> bytes:
         received = bytearray()
@@ -60,9 +68,12 @@ def test_everything_is_written_when_the_peer_reads_slowly() -> None:
         return bytes(received)
 
     with facing(peer, small_buffers=True) as opposite:
-        opposite.channel.write(sent, 0.1)
+        opposite.channel.write(sent, SECONDS)
         assert opposite.outcome() == sent
         assert not opposite.channel.is_broken
+    # Counted and not measured: on a busy machine the peer may stand still for longer than any short time.
+    assert waits == [SECONDS] * len(waits)
+    assert len(waits) > 1
 
 
 def test_everything_is_written_over_tls_when_the_peer_reads_late(pki: PKI) -> None:
@@ -175,11 +186,14 @@ def test_writing_ahead_fails_as_a_write_does_when_tls_has_ended(pki: PKI) -> Non
 
 
 def interrupted_write(
-    peer: Callable[[socket.socket], bytes], sent: bytes, written: threading.Event | None = None
+    peer: Callable[[socket.socket], bytes],
+    sent: bytes,
+    written: threading.Event | None = None,
+    then: Callable[[], object] = bool,
 ) -> tuple[Channel, float, bytes]:
     """Write `sent` and interrupt it on the way; the channel, the seconds that it took, what the peer returned."""
     with (
-        interrupted_after(SHORT) as interrupt,
+        interrupted_after(SHORT, then) as interrupt,
         facing(peer, interrupt=interrupt, small_buffers=True) as opposite,
     ):
         start = monotonic()
@@ -192,16 +206,17 @@ def interrupted_write(
     return opposite.channel, seconds, opposite.outcome()
 
 
-def test_an_interrupted_write_is_completed_when_the_peer_reads() -> None:
+def test_an_interrupted_write_is_completed_when_the_peer_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """An A-ABORT cannot follow half a PDU, so the PDU goes out whole first."""
+    monkeypatch.setattr(channel_module, "_FINISH_SECONDS", SECONDS)
     sent = bytes(range(256)) * 256
-    late = threading.Event()
+    is_interrupted = threading.Event()
 
     def peer(sock: socket.socket) -> bytes:
-        late.wait(2 * SHORT)
+        is_interrupted.wait(SECONDS)
         return receive_until_end(sock)
 
-    channel, _, received = interrupted_write(peer, sent)
+    channel, _, received = interrupted_write(peer, sent, then=is_interrupted.set)
     assert (len(received), received) == (len(sent), sent)
     assert not channel.is_broken
 

@@ -29,6 +29,7 @@ from dicomtls.scu import AssociationSettings
 from dicomtls.scu import query as query_module
 from dicomtls.scu.attempt import Requestor
 from dicomtls.scu.query import FindOptions, FindResult, Match, find
+from dicomtls.waiting import Interrupt
 from tests.support.finding import (
     KEYS,
     ONE,
@@ -43,7 +44,7 @@ from tests.support.finding import (
     put_match,
     received_query,
 )
-from tests.support.pairs import interrupted_after
+from tests.support.pairs import interrupted_after, interrupting
 from tests.support.pki import PKI, server_context
 from tests.support.servers import acceptor, client_tls, open_policy
 
@@ -321,8 +322,12 @@ def test_interrupt_cancels_the_query(*, busy: bool) -> None:
             put_match(association, ONE)
         seen.append(end_when_cancelled(association))
 
-    with acceptor(script) as peer, interrupted_after(0.2) as interrupt, pytest.raises(Interrupted):
-        find_matches(peer.peer, interrupt=interrupt)
+    with acceptor(script) as peer, closing(Interrupt()) as interrupt:
+        requestor = Requestor(peer.peer, None, AssociationSettings(), interrupt=interrupt)
+        found = find(requestor, KEYS, FindOptions(), result=FindResult())
+        next(found)  # the query is under way
+        with interrupting(interrupt, 0.2), pytest.raises(Interrupted):
+            list(found)
     assert [command.command_field for command in seen] == [CommandField.C_CANCEL_RQ]
     assert peer.ends == []
 

@@ -184,21 +184,31 @@ def facing_tls_client(
 
 
 @contextmanager
-def interrupted_after(seconds: float) -> Iterator[Interrupt]:
-    """A flag that the user sets after so many seconds; at once where there are none."""
-    interrupt = Interrupt()
-    timer = threading.Timer(seconds, interrupt.set)
+def interrupted_after(seconds: float, then: Callable[[], object] = bool) -> Iterator[Interrupt]:
+    """A flag that the user sets after so many seconds, at once where there are none; `then` follows."""
+    with closing(Interrupt()) as interrupt, interrupting(interrupt, seconds, then):
+        yield interrupt
+
+
+@contextmanager
+def interrupting(interrupt: Interrupt, seconds: float, then: Callable[[], object] = bool) -> Iterator[None]:
+    """The same with a flag that is there already: what came before has had all its time."""
+
+    def act() -> None:
+        interrupt.set()
+        then()
+
+    timer = threading.Timer(seconds, act)
     try:
         if seconds:
             timer.start()
         else:
-            interrupt.set()
-        yield interrupt
+            act()
+        yield
         if seconds:
             timer.join()
     finally:
         timer.cancel()
-        interrupt.close()
 
 
 def send(*parts: bytes) -> Callable[[socket.socket], None]:
@@ -285,6 +295,23 @@ def associated(
 
     with facing(peer, interrupt=interrupt, small_buffers=small_buffers) as opposite:
         yield as_requestor(opposite.channel, asked, dimse_timeout=timeout), opposite
+
+
+@contextmanager
+def interrupted(
+    play: Callable[[socket.socket], _T],
+    seconds: float,
+    then: Callable[[], object] = bool,
+    *,
+    small_buffers: bool = False,
+) -> Iterator[Established[_T]]:
+    """Our requestor, whose user interrupts so many seconds after the association has come about."""
+    with (
+        closing(Interrupt()) as interrupt,
+        associated(play, interrupt=interrupt, small_buffers=small_buffers) as established,
+        interrupting(interrupt, seconds, then),
+    ):
+        yield established
 
 
 @contextmanager
