@@ -155,6 +155,7 @@ def test_nothing_is_stored_and_the_peer_is_released(pki: PKI) -> None:
 def test_peer_without_a_goodbye_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has answered, and one that holds each of a dozen attempts for as long as an answer may take holds us all."""
     monkeypatch.setattr("dicomtls.probe.inquiry._GOODBYE", 0.05)
+    monkeypatch.setattr("dicomtls.association.short_pdu.LINGER_SECONDS", 0.05)  # alone it took most of the time
     over = threading.Event()
 
     def keep_silent(_association: Association) -> None:
