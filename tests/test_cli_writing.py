@@ -41,7 +41,7 @@ def test_pipe_is_written_into_and_left_there(tmp_path: Path) -> None:
     reader.start()
     check_writable(pipe, "report")
     replace_file(pipe, b"ready\n")
-    reader.join(10)
+    reader.join(20)
     remove_file(pipe)
     assert heard == [b"ready\n"]
     assert pipe.is_fifo()

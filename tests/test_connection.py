@@ -353,7 +353,7 @@ def test_first_address_that_answers_is_taken() -> None:
         dead_port() as dead,
         swallowing_port() as silent,
         listener() as good,
-        connect([dead, silent, good], deadline_in(4 * SOON)) as sock,
+        connect([dead, silent, good], deadline_in(10 * SOON)) as sock,  # half of it for the good one
     ):
         assert sock.getpeername() == good[1]
 
@@ -362,7 +362,7 @@ def test_refusal_is_reported_rather_than_silence() -> None:
     """Of several failures the one that says most: somebody is there, but not at this port."""
     with dead_port() as dead, swallowing_port() as silent:
         for addresses in ([dead, silent], [silent, dead]):
-            caught = failure(partial(connect, addresses, deadline_in(2 * SOON)))
+            caught = failure(partial(connect, addresses, deadline_in(6 * SOON)))  # half of it for the refusal
             assert caught.code == "connection-refused"
         caught = failure(partial(connect, [silent, (socket.AF_INET, ("255.255.255.255", 1))], deadline_in(2 * SOON)))
         assert caught.code == "connect-timeout"

@@ -162,7 +162,11 @@ def test_orthanc_that_knows_us_otherwise_is_waited_for_only_so_long(
 ) -> None:
     """At another port, without TLS, or not at all: the hint says what it must know."""
     make_instances(tmp_path / "made", 1, pixel_bytes=1024)
-    options = (*committing(port, "--commit-timeout", "3", "--calling-aet", title), *client_options(pki, pki.server))
+    patience = "3" if code == "dimse-timeout" else "20"
+    options = (
+        *committing(port, "--commit-timeout", patience, "--calling-aet", title),
+        *client_options(pki, pki.server),
+    )
     result = run_dicomtls("store", committer.address, tmp_path / "made", *options)
     document = result.json()
     assert result.exit_status == (5 if code == "association-aborted" else 1), result.stderr
@@ -257,7 +261,7 @@ def test_only_the_first_report_on_our_transaction_counts(
     """What it leaves out is not committed; what it adds, and other reports, are told at most."""
     make_instances(tmp_path / "made", 2, pixel_bytes=1024)
     with acceptor(reporting(port, *reports), open_policy()) as peer:
-        patience = "20" if code is None else "2"
+        patience = "2" if code == "dimse-timeout" else "20"
         options = ("--no-tls", "--commit", "--commit-timeout", patience, "--listen", f"{LOOPBACK}:{port}", "--json")
         result = run_dicomtls("store", str(peer.peer), *options, tmp_path / "made")
     document = result.json()

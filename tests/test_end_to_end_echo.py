@@ -31,7 +31,8 @@ PATIENCE = {
     "association-timeout": ("--association-timeout", "0.3"),
     "dimse-timeout": ("--dimse-timeout", "0.3"),
     # For the second look, which asks whether the peer expects TLS: these wait for the rest of what they take for a PDU.
-    "association-aborted": ("--connect-timeout", "0.3", "--association-timeout", "0.3"),
+    # The first is to be answered, and has its time.
+    "association-aborted": ("--connect-timeout", "0.5"),
 }
 LINE = re.compile(
     r"success \(0x0000\), TLSv1\.[23], TLS_[A-Z0-9_]+(, [a-zA-Z0-9]+)?, peer localhost, verified, \d+ days left,"

@@ -74,7 +74,7 @@ IN_CLEAR_TO_TLS = {
         Pynetdicom(), "--no-tls", "peer-expects-tls", "neither", "leave out --no-tls", stage="association", env=NO_TLS
     ),
     "s_server": Failure(
-        SServer(), "--no-tls --association-timeout 0.3", "peer-expects-tls", "neither", "leave out --no-tls",
+        SServer(), "--no-tls --association-timeout 1", "peer-expects-tls", "neither", "leave out --no-tls",
         stage="association", env=NO_TLS, reaches="association",
     ),
 }  # fmt: skip  # a table

@@ -141,7 +141,7 @@ def test_handshake_that_fails_ends_at_the_third_stage(pki: PKI, how: str) -> Non
 
     with raw_server(behave) as server:
         peer = Peer(server.host, server.port)
-        timeout = 0.1 if how == "silent" else 10.0
+        timeout = 0.5 if how == "silent" else 20.0  # to connect, too
         attempt = attempted(peer, client_tls(pki), error=HandshakeError, connect_timeout=timeout)
     assert reached(attempt) == STAGES[:3]
     assert (attempt.address, attempt.negotiated) == (server.address, None)
@@ -186,7 +186,7 @@ def test_association_that_fails_ends_at_the_last_stage(answer: bytes | None, err
 
     with raw_server(behave) as server:
         peer = Peer(server.host, server.port)
-        attempt = attempted(peer, error=error, association_timeout=0.1 if answer is None else 10.0)
+        attempt = attempted(peer, error=error, association_timeout=0.1 if answer is None else 20.0)
     assert reached(attempt) == ("resolve", "connect", "associate")
     assert attempt.address == server.address
 

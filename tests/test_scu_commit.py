@@ -92,7 +92,7 @@ def committed(
     script: Callable[[Association], None],
     references: Sequence[Reference] = (ONE, TWO),
     reports: Reports | None = None,
-    patience: float = 5.0,
+    patience: float = 20.0,
 ) -> CommitResult:
     """What becomes of a commitment with a peer that follows a script."""
     with acceptor(script, open_policy()) as peer:

@@ -267,7 +267,7 @@ def test_raw_server_breaks_off_a_silent_connection_when_it_stops() -> None:
     with ExitStack() as clients:
         with raw_server(wait) as server:
             client = clients.enter_context(connected(server.port))
-            assert waiting.wait(10)
+            assert waiting.wait(20)
         assert receive_until_end(client) == b""
 
 
