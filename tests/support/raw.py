@@ -14,7 +14,7 @@ Callback = Callable[[socket.socket], object]
 
 # No callback waits longer than this for bytes that do not come.
 CONNECTION_TIMEOUT = 30.0
-END_DEADLINE = 10.0
+END_DEADLINE = 20.0
 
 
 class RawServer:

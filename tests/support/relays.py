@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from tests.support.raw import RawServer, raw_server, receive_until_end
 from tests.support.servers import RunningServer
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 class Relay:
