@@ -21,6 +21,8 @@ from tests.support.openssl import openssl
 from tests.support.processes import LOOPBACK, require, reserved_port, running
 from tests.support.pythons import OTHER_PYTHONS, find_python, verdicts
 
+pytestmark = pytest.mark.timeout(240)  # all cases in one test: twenty seconds beside another suite
+
 # Each of a kind of its own: a leaf, a name, an authority, a chain, a list, and what must pass.
 REPRESENTATIVE = (
     *("expired", "only-common-name", "no-basic-constraints", "missing-upper-intermediate", "revoked"),

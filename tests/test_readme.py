@@ -71,6 +71,7 @@ def test_python_of_readme_works_when_it_is_run_as_one_script(tmp_path: Path, ser
     assert stages == "['name', 'tcp', 'tls', 'association', 'echo']"
 
 
+@pytest.mark.timeout(240)  # as its shell has 200; nine seconds beside another suite
 def test_quick_start_works_as_it_is_written(tmp_path: Path) -> None:
     """One block after the other in one folder, in a shell; only the port is another: tests have none of their own.
 
