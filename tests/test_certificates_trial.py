@@ -21,7 +21,8 @@ def test_what_does_not_end_is_given_up() -> None:
     """A derivation of a billion iterations takes a second and no more."""
     started = time.monotonic()
     assert not ends_in_time(lambda: hashlib.pbkdf2_hmac("sha256", b"x", b"y", 1_000_000_000))
-    assert time.monotonic() - started < 10
+    # By the clock, of a processor that others may use too; the whole derivation takes minutes.
+    assert time.monotonic() - started < 30
 
 
 def test_what_waits_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,8 +146,8 @@ def test_orthanc_in_clear_is_called_with_tls_and_without(pki: PKI, tmp_path: Pat
 def test_http_port_of_orthanc_is_named_as_such(pki: PKI, archive: Orthanc) -> None:
     """A frequent mistake: the port of the web interface."""
     address = f"{archive.host}:{archive.http_port}"
-    result = run_json("echo", address, *client_options(pki, pki.client), "--association-timeout", "3")
-    in_clear = run_json("echo", address, "--no-tls", "--association-timeout", "3")
+    result = run_json("echo", address, *client_options(pki, pki.client), "--association-timeout", "20")
+    in_clear = run_json("echo", address, "--no-tls", "--association-timeout", "20")
     assert failure(result) == Failure(4, "peer-speaks-http", "neither")
     assert failure(in_clear).code == "peer-speaks-http"
 

@@ -49,7 +49,7 @@ __all__ = [
     "reset",
 ]
 
-SECONDS = 10.0
+SECONDS = 20.0
 """No test waits that long: whoever does hangs."""
 
 _T = TypeVar("_T")
