@@ -3,6 +3,7 @@
 import signal
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ from tests.support.targets import ANYWHERE, THOUSAND, Mix, mixed_targets, silent
 TREE = ("name", "tcp", "tls", "association", "echo")
 
 
-def probe(pki: PKI, *arguments: str | Path, **settings: str) -> Result:
+def probe(pki: PKI, *arguments: str | Path, **settings: Any) -> Result:
     """Run it with the test client's identity."""
-    return run_dicomtls("handshake-probe", *arguments, *client_options(pki, pki.client), **settings)  # type: ignore[arg-type]  # only stdin
+    return run_dicomtls("handshake-probe", *arguments, *client_options(pki, pki.client), **settings)
 
 
 def test_working_peer_is_shown_as_a_tree(pki: PKI) -> None:
@@ -176,8 +177,7 @@ def probe_mixed(pki: PKI, directory: Path, mix: Mix) -> Result:
         # A hundred handshakes at once share the processors, and each is to end in its time.
         patience = "30" if mix == THOUSAND else "5"
         options = ("--jobs", "128", "--connect-timeout", patience, "--server-name", "localhost", "--json")
-        command = ("handshake-probe", "--targets", directory / "targets", *options)
-        return run_dicomtls(*command, *client_options(pki, pki.client), timeout=280 if mix == THOUSAND else 50)
+        return probe(pki, "--targets", directory / "targets", *options, timeout=280 if mix == THOUSAND else 50)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,17 @@
 Each takes what has been begun and the options that stand on the line, and never fails: a TAB is no place for an error.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 Words = list[tuple[str, str]]
 """Each with what it means; that may be empty."""
+
+
+def beginning(begun: str, words: Iterable[tuple[str, str]]) -> Words:
+    """Those that begin so, however they are written: of our own words none differ in that alone."""
+    folded = begun.casefold()
+    return [(word, text) for word, text in words if word.casefold().startswith(folded)]
 
 
 def peers(begun: str, given: Mapping[str, str]) -> Words:
@@ -42,7 +48,7 @@ def profiles(begun: str, _given: Mapping[str, str]) -> Words:
     """The names of the security profiles, each with its title."""
     from dicomtls.profiles import PROFILES
 
-    return [(profile.name, profile.title) for profile in PROFILES if profile.name.startswith(begun.casefold())]
+    return beginning(begun, ((profile.name, profile.title) for profile in PROFILES))
 
 
 def keywords(begun: str, _given: Mapping[str, str]) -> Words:
@@ -52,8 +58,7 @@ def keywords(begun: str, _given: Mapping[str, str]) -> Words:
     above, dot, last = begun.rpartition(".")
     if "=" in begun:
         return []
-    folded = last.casefold()
-    return [(f"{above}{dot}{word}", "") for word in all_keywords() if word.casefold().startswith(folded)]
+    return [(f"{above}{dot}{word}", text) for word, text in beginning(last, ((word, "") for word in all_keywords()))]
 
 
 BY_NAME: Final[Mapping[str, Callable[[str, Mapping[str, str]], Words]]] = {

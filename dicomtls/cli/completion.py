@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from dicomtls.cli import candidates, completion_table
-from dicomtls.cli.candidates import Words
+from dicomtls.cli.candidates import Words, beginning
 from dicomtls.cli.completion_scripts import LINE, WORD, no_such_instruction, no_such_shell, script
 
 _ZSH_SPECIAL: Final = str.maketrans({'"': None, "'": None, "$": None, "`": None, "\\": None, ":": r"\\:"})
@@ -33,7 +33,7 @@ def words_for(before: list[str], begun: str) -> Words:
     """Return what the word that has been `begun` may become behind the words `before` it, the program's left out."""
     command, arguments = _command_of(before)
     if command in completion_table.GROUPS:
-        return _beginning(begun, _OF_GROUPS if begun.startswith("-") else completion_table.GROUPS[command])
+        return beginning(begun, _OF_GROUPS if begun.startswith("-") else completion_table.GROUPS[command])
     return _Line(command, arguments).words(begun) if command in completion_table.COMMANDS else []
 
 
@@ -92,7 +92,7 @@ class _Line:
         if begun.startswith("-") and not self._is_closed:
             name, equals, value = begun.partition("=")
             if not equals:
-                return _beginning(begun, self._names())
+                return beginning(begun, self._names())
             takes = self._by_name[name][2] if name in self._by_name else None
             return [(f"{name}={word}", text) for word, text in self._values(takes, value)]
         number = min(self._count, len(self._arguments) - 1)
@@ -111,14 +111,8 @@ class _Line:
     def _values(self, takes: completion_table.Takes, begun: str) -> Words:
         """Values of an option or an argument; none where the shell knows better (paths), or nobody (numbers)."""
         if not isinstance(takes, str):
-            return _beginning(begun, takes or ())
+            return beginning(begun, takes or ())
         return candidates.BY_NAME[takes](begun, self.given)
-
-
-def _beginning(begun: str, words: tuple[tuple[str, str], ...] | Words) -> Words:
-    """Those that begin so, however they are written: nothing here differs in that alone."""
-    folded = begun.casefold()
-    return [(word, text) for word, text in words if word.casefold().startswith(folded)]
 
 
 def _typed() -> tuple[list[str], str]:
